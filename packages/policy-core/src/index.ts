@@ -1,0 +1,11 @@
+export type { Call, CallContext, Decision, Determinant, Outcome, Reason } from './call.ts';
+export { REASONS } from './call.ts';
+export type { CounterKey, CounterStore, Receipt, Reservation, ReserveOutcome } from './counter.ts';
+export { InexactNumber } from './json.ts';
+export type { JsonObject, JsonValue } from './json.ts';
+export type { Condition, Counter, Entry, Match, Mode, OnStale, Operator, PlacedName, Policy, PolicyTest, PolicyTestStep, PolicyValue, Position, Rule, Window } from './policy.ts';
+export { OPERATORS, POLICY_MODEL, WINDOWS } from './policy.ts';
+export type { Problem, ProblemCode, Severity } from './problem.ts';
+export { PROBLEM_CODES } from './problem.ts';
+export type { Restriction } from './restriction.ts';
+export type { Labels, ProxyIdentity, Selector } from './selector.ts';
