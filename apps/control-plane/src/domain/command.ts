@@ -1,0 +1,59 @@
+/** What may be asked of the plane, and the two ways in which it answers. */
+import type { Labels, Policy, Problem, Selector } from '@portcullis/policy-core';
+import type { Actor, Auth, GitFacts, Role } from './events.ts';
+
+export type Command =
+  /** The whole policy directory, settled. Policies that it does not name are gone from the directory. */
+  | { readonly kind: 'offer'; readonly documents: ReadonlyMap<string, OfferedDocument>; readonly git: GitFacts | null; readonly removals: 'wait' | 'accept' }
+  | { readonly kind: 'confirm'; readonly change: string }
+  | { readonly kind: 'rollback'; readonly to: number; readonly expected: number | null }
+  /** Every hold of one policy. */
+  | { readonly kind: 'release'; readonly policy: string; readonly expected: number | null }
+  | {
+      readonly kind: 'restrict';
+      readonly selector: Selector;
+      /** Null = every method but plumbing. */
+      readonly tools: readonly string[] | null;
+      readonly readOnly: boolean;
+      readonly expiresAtMs: number | null;
+    }
+  | { readonly kind: 'lift'; readonly restriction: string; readonly expected: number | null }
+  | { readonly kind: 'expire'; readonly restriction: string }
+  | { readonly kind: 'create-join-token'; readonly token: string; readonly secretSha256: string; readonly labels: Labels; readonly expiresAtMs: number }
+  | { readonly kind: 'revoke-join-token'; readonly token: string }
+  | { readonly kind: 'enrol'; readonly token: string; readonly secretSha256: string; readonly host: string; readonly name: string; readonly publicKey: string }
+  | { readonly kind: 'relabel'; readonly host: string; readonly labels: Labels; readonly confirm: boolean }
+  | { readonly kind: 'revoke-host'; readonly host: string }
+  | { readonly kind: 'create-operator-token'; readonly token: string; readonly secretSha256: string; readonly name: string; readonly role: Role }
+  | { readonly kind: 'revoke-operator-token'; readonly token: string }
+  | { readonly kind: 'watch-failed'; readonly problem: string }
+  | { readonly kind: 'watch-recovered' };
+
+/** One file of an offer, already judged on its own. */
+export type OfferedDocument =
+  | { readonly kind: 'valid'; readonly textSha256: string; readonly textBytes: number; readonly modelSha256: string; readonly policy: Policy }
+  | { readonly kind: 'invalid'; readonly textSha256: string; readonly problems: readonly Problem[] }
+  | { readonly kind: 'unreadable'; readonly problem: Problem };
+
+/** Who asks, when, why; ids come from outside because the core makes none. */
+export interface Meta {
+  readonly nowMs: number;
+  readonly actor: Actor;
+  readonly auth: Auth;
+  readonly reason: string | null;
+  readonly idem: string | null;
+  readonly cause: string | null;
+}
+
+/** A command answered no. */
+export interface Refusal {
+  readonly code: RefusalCode;
+  /** What happened and what to do next. */
+  readonly message: string;
+}
+
+export const REFUSAL_CODES = [
+  'not-found', 'already-done', 'expected-version', 'idempotency-conflict', 'invalid', 'reason-required', 'expired', 'used', 'forbidden',
+  'needs-confirmation', 'limit', 'unavailable',
+] as const;
+export type RefusalCode = (typeof REFUSAL_CODES)[number];
