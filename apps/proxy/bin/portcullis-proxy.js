@@ -1,0 +1,2 @@
+#!/usr/bin/env node
+import '../dist/portcullis-proxy.js';
