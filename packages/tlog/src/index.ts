@@ -1,1 +1,26 @@
-export {};
+/** @module A verifiable, append-only log: RFC 6962 tree, C2SP tiles, signed notes, checkpoints and proofs. Pure; Ed25519 and SHA-256 from node:crypto. */
+export { decodeHash, encodeHash, HASH_BYTES, leafHash, nodeHash } from './hash.ts';
+export type { TreeHead } from './hash.ts';
+export { edgeTiles, emptyEdge, extend, headOf, partialTile, restoreEdge, rootOf } from './edge.ts';
+export type { CompletedTile, Edge, Restored } from './edge.ts';
+export { bundlePath, TILE_BYTES, TILE_WIDTH, tilePath, tilesOf } from './tile.ts';
+export type { TileName, TileReader } from './tile.ts';
+export { decodeBundle, encodeBundle, MAX_ENTRY_BYTES } from './bundle.ts';
+export type { DecodedBundle } from './bundle.ts';
+export { consistencyProof, inclusionProof } from './prove.ts';
+export type { MadeProof } from './prove.ts';
+export { verifyConsistency, verifyInclusion } from './verify.ts';
+export type { Verified } from './verify.ts';
+export { encodeSignerKey, encodeVerifierKey, isKeyName, parseSignerKey, parseVerifierKey, SEED_BYTES, signerFromSeed, verifierKey } from './key.ts';
+export type { Signer, VerifierKey } from './key.ts';
+export { MAX_NOTE_BYTES, openNote, signNote } from './note.ts';
+export type { OpenedNote, VerifierKeys } from './note.ts';
+export { openCheckpoint, signCheckpoint } from './checkpoint.ts';
+export type { Checkpoint, OpenedCheckpoint } from './checkpoint.ts';
+export { witness } from './witness.ts';
+export { CHECKPOINT_PATH, directoryTiles, verifyDirectory } from './directory.ts';
+export type { DirectoryOptions, FileReader, VerifiedDirectory } from './directory.ts';
+export { encodeProofFile, parseProofFile, verifyProofFile } from './proof-file.ts';
+export type { ParsedProofFile, ProofFile } from './proof-file.ts';
+export { LOG_PROBLEM_CODES } from './problem.ts';
+export type { LogProblem, LogProblemCode, Refused } from './problem.ts';
