@@ -9,3 +9,5 @@ export type { Problem, ProblemCode, Severity } from './problem.ts';
 export { PROBLEM_CODES } from './problem.ts';
 export type { Restriction } from './restriction.ts';
 export type { Labels, ProxyIdentity, Selector } from './selector.ts';
+export type { JsonLimits, JsonProblem, JsonProblemCode, StrictJson } from './strict-json.ts';
+export { JSON_PROBLEM_CODES, parseStrict } from './strict-json.ts';
