@@ -1,15 +1,17 @@
 /**
- * Says in one line what this machine lacks, before an install fails in the middle of something else.
- * Plain JavaScript without dependencies, because it runs before any is there.
+ * Says in one line what this machine lacks. It runs first in `prepare`: better-sqlite3 is an optional dependency, so an install that could
+ * not compile it still gets this far, and this line stands where two screens of compiler output would.
+ * Plain JavaScript without dependencies, because there may be none.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 
+/** The oldest line we test on. */
 const NODE_MINIMUM = [20, 20];
 
-const lacking = [nodeLacks(), gitLacks(), compilerLacks()].filter((line) => line !== null);
+const lacking = [nodeLacks(), gitLacks(), sqliteLacks()].filter((line) => line !== null);
 if (lacking.length > 0) {
-  console.error(`portcullis: this machine lacks ${lacking.join('; ')}.`);
+  console.error(`portcullis: this machine lacks ${lacking.join('; and ')}.`);
   process.exit(1);
 }
 
@@ -24,27 +26,21 @@ function gitLacks() {
   return answers('git') ? null : 'git (`apt-get install git`, `dnf install git` or `brew install git`)';
 }
 
-/** better-sqlite3 is compiled where no prebuilt binary can be fetched; an install that has it already needs neither. */
-function compilerLacks() {
-  const built = new URL('../node_modules/better-sqlite3/build/Release/better_sqlite3.node', import.meta.url);
-  if (existsSync(built)) return null;
-  const missing = [
-    ['python3', answers('python3') || answers('python')],
-    ['make', answers('make') || answers('gmake')],
-    ['a C++ compiler', answers('c++') || answers('g++') || answers('clang++')],
-  ].filter(([, there]) => !there);
-  if (missing.length === 0 || prebuildsReachable()) return null;
-  return `${missing.map(([name]) => name).join(', ')} to compile better-sqlite3, and its prebuilt binaries cannot be reached (\`apt-get install python3 make g++\`)`;
-}
-
-/** A HEAD request by curl where there is one; without curl the install itself must find out. */
-function prebuildsReachable() {
-  if (!answers('curl')) return true;
+/** What could have built better-sqlite3, where it is not there. */
+function sqliteLacks() {
   try {
-    execFileSync('curl', ['-fsIL', '--max-time', '10', '-o', '/dev/null', 'https://github.com/WiseLibs/better-sqlite3/releases'], { stdio: 'ignore' });
-    return true;
+    const Database = createRequire(import.meta.url)('better-sqlite3');
+    new Database(':memory:').close();
+    return null;
   } catch {
-    return false;
+    const tools = [
+      ['python3', ['python3', 'python']],
+      ['make', ['make', 'gmake']],
+      ['a C++ compiler', ['c++', 'g++', 'clang++']],
+    ];
+    const missing = tools.filter(([, commands]) => !commands.some(answers)).map(([name]) => name);
+    if (missing.length > 0) return `${missing.join(', ')} to compile better-sqlite3, whose prebuilt binary could not be fetched either (\`apt-get install python3 make g++\`, then install again)`;
+    return 'a better-sqlite3 that loads: its build failed (`npm rebuild better-sqlite3 --foreground-scripts` shows why)';
   }
 }
 
