@@ -11,3 +11,22 @@ export type { Restriction } from './restriction.ts';
 export type { Labels, ProxyIdentity, Selector } from './selector.ts';
 export type { JsonLimits, JsonProblem, JsonProblemCode, StrictJson } from './strict-json.ts';
 export { JSON_PROBLEM_CODES, parseStrict } from './strict-json.ts';
+export { canonicalJson, digestOf } from './canonical.ts';
+export type { Mentions, Selects } from './snapshot.ts';
+export { compileSelector, cutKey, cutOf, identityOf, inCut, mentionsOf, policiesBody, restrictionsBody, selectorOf, selectPolicies, selectRestrictions } from './snapshot.ts';
+export type { CloseReason } from './wire/close.ts';
+export { CLOSE_REASONS, closeReason, LINK_CLOSE_CODE } from './wire/close.ts';
+export type { DecisionRow } from './wire/decision-row.ts';
+export { decisionRow, MAX_SOURCES } from './wire/decision-row.ts';
+export type {
+  AdvanceHeader, Cut, DownFrame, Held, HelloHeader, LeaseHeader, Mark, NackKind, PartName, RestrictHeader, SnapshotHeader, UpFrame, WelcomeHeader,
+} from './wire/frames.ts';
+export { plainFrame, readDown, readUp, signedFrame } from './wire/frames.ts';
+export type { JoinAnswer, JoinedHeader, JoinRequest, JoinSecret, JoinToken } from './wire/join.ts';
+export { encodeJoinToken, joinRequest, joinStatement, makeSecretToken, openSecretToken, readJoinAnswer, readJoinToken } from './wire/join.ts';
+export * as linkLimits from './wire/limits.ts';
+export { readPolicies, readRestrictions, restrictionList } from './wire/policy-model.ts';
+export type { Fault, Of, Read, Shape } from './wire/shape.ts';
+export * as shape from './wire/shape.ts';
+export type { SignBytes, SignedKind, Verify } from './wire/signed.ts';
+export { signedBytes, signerOf, signHeader, verifierOf } from './wire/signed.ts';
