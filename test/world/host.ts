@@ -8,8 +8,13 @@ import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/typ
 import type { PlaneProcess } from './plane.ts';
 import { cleanEnvironment, PORTCULLIS_PROXY, run } from './process.ts';
 
-/** The filesystem server's program, as installed with the tests: nothing is fetched at run time. */
-export const FILESYSTEM_SERVER = join(dirname(createRequire(import.meta.url).resolve('@modelcontextprotocol/server-filesystem/package.json')), 'dist/index.js');
+/** Real servers' programs, as installed with the tests: nothing is fetched at run time. */
+export const FILESYSTEM_SERVER: string = installed('@modelcontextprotocol/server-filesystem');
+export const EVERYTHING_SERVER: string = installed('@modelcontextprotocol/server-everything');
+
+function installed(name: string): string {
+  return join(dirname(createRequire(import.meta.url).resolve(`${name}/package.json`)), 'dist/index.js');
+}
 
 export interface HostInWorld {
   readonly name: string;
