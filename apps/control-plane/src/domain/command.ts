@@ -31,12 +31,13 @@ export type Command =
 
 /** One file of an offer, already judged on its own. */
 export type OfferedDocument =
-  | { readonly kind: 'valid'; readonly textSha256: string; readonly textBytes: number; readonly modelSha256: string; readonly policy: Policy }
+  | { readonly kind: 'valid'; readonly textSha256: string; readonly textBytes: number; readonly modelSha256: string; readonly modelBytes: number; readonly policy: Policy }
   | { readonly kind: 'invalid'; readonly textSha256: string; readonly problems: readonly Problem[] }
   | { readonly kind: 'unreadable'; readonly problem: Problem };
 
 /** Who asks, when, why; ids come from outside because the core makes none. */
 export interface Meta {
+  /** The plane's clock. Compute `expiresAtMs` of a command from this very value: a retry under the same key is compared by time to live. */
   readonly nowMs: number;
   readonly actor: Actor;
   readonly auth: Auth;

@@ -55,7 +55,10 @@ export interface Recorded {
   /** Null where none was given, or where it was erased (then `reasonErased`). */
   readonly reason: string | null;
   readonly reasonErased: boolean;
+  /** The caller's idempotency key, unique among the actor's commands (L6). */
   readonly idem: string | null;
+  /** SHA-256 (hex) of the command that the key stands for; null where there is no key. */
+  readonly commandSha256: string | null;
   /** The id of the event that led to this one. */
   readonly cause: string | null;
   readonly event: PlaneEvent;
@@ -101,6 +104,8 @@ export interface ContentRef {
   readonly textBytes: number;
   /** SHA-256 of the normalised policy's canonical JSON, hex. */
   readonly modelSha256: string;
+  /** Length of that canonical JSON, so that the size of a set is known without reading it. */
+  readonly modelBytes: number;
 }
 
 export interface GitFacts {
@@ -108,16 +113,19 @@ export interface GitFacts {
   readonly branch: string | null;
   /** What the commit claims; git does not verify it. */
   readonly claimedAuthor: string;
+  /** The first line of its message. */
   readonly subject: string;
 }
 
 export interface ChangeRefused {
   readonly type: 'ChangeRefused';
   readonly policy: string | null;
-  /** The refused content; null where there is none (unreadable, a removal, a set-wide limit). */
+  /** The refused content; for `set` that of the document that crossed the limit; null where there is none (unreadable, a removal, an absence). */
   readonly textSha256: string | null;
   readonly why: 'invalid' | 'unreadable' | 'removal' | 'held' | 'set';
   readonly problems: readonly Problem[];
+  /** What happened and what to do next, for people. Holds nothing that may have to be erased. */
+  readonly message: string;
   /** Set for `removal`: what `confirm` takes. */
   readonly change: string | null;
   /** Set for `removal`: the policies that would go. */

@@ -16,9 +16,9 @@ export interface PlaneState {
   /** Seq of the last event that changed the restrictions. */
   readonly restrictionsVersion: number;
   readonly policies: ReadonlyMap<string, PolicyInForce>;
-  /** By policy id: the content that was refused last and why; gone once that policy publishes. */
+  /** By policy id: the content that was refused last and why; gone once that policy publishes. What of it still stands: `outstanding`. */
   readonly refused: ReadonlyMap<string, Refused>;
-  /** Removals that wait for `confirm`, by change id. */
+  /** Removals that wait for `confirm`, by change id; the confirmed one stays until the next. What of it still stands: `outstanding`. */
   readonly pendingRemovals: ReadonlyMap<string, PendingRemoval>;
   readonly holds: readonly HeldContent[];
   readonly restrictions: ReadonlyMap<string, RestrictionInForce>;
@@ -43,6 +43,8 @@ export interface Refused {
   readonly textSha256: string | null;
   readonly why: 'invalid' | 'unreadable' | 'removal' | 'held' | 'set';
   readonly problems: readonly Problem[];
+  /** What happened and what to do next. */
+  readonly message: string;
   readonly seq: number;
   readonly atMs: number;
 }
@@ -51,6 +53,8 @@ export interface PendingRemoval {
   readonly change: string;
   readonly removes: readonly string[];
   readonly problems: readonly Problem[];
+  /** What happened and what to do next. */
+  readonly message: string;
   readonly seq: number;
   readonly atMs: number;
   readonly confirmed: boolean;
