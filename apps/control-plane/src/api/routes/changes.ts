@@ -1,0 +1,43 @@
+/** What people decide about the files' changes: confirming removals, rolling back, holds. */
+import { z } from '@hono/zod-openapi';
+import { act } from '../act.ts';
+import { answer } from '../answer.ts';
+import { declare } from '../declare.ts';
+import type { Api, ApiParts } from '../parts.ts';
+import { name, reason, version } from '../shapes.ts';
+import { pendingViews } from '../views.ts';
+
+const expected = version.nullable().default(null);
+const rollback = z.strictObject({ to: version, expected, reason, writeBack: z.boolean().default(false) });
+const confirmation = z.strictObject({ reason: reason.optional() });
+const release = z.strictObject({ policy: name, expected, reason: reason.optional() });
+
+export function addChanges(api: Api, parts: ApiParts): void {
+  declare(api, { method: 'get', path: '/v1/changes', action: 'read', summary: 'Removals that wait for a person', answers: '`changes`: id, policies that would go, since when.' }, () =>
+    answer({ changes: pendingViews(parts.plane.state()) }),
+  );
+  declare(
+    api,
+    { method: 'post', path: '/v1/changes/{id}/confirm', action: 'confirm', summary: 'Let a waiting removal through', answers: 'The version without the policies.', params: z.object({ id: name }), body: confirmation },
+    ({ params, body, operator, idem }) => act(parts, { kind: 'confirm', change: params.id }, { operator, idem, reason: body.reason }),
+  );
+  declare(
+    api,
+    { method: 'post', path: '/v1/rollback', action: 'rollback', summary: 'Put the policies of an earlier version in force again', answers: 'The new version, its changes and holds; with `writeBack` what happened to each file.', body: rollback },
+    ({ body, operator, idem }) =>
+      act(parts, { kind: 'rollback', to: body.to, expected: body.expected }, { operator, idem, reason: body.reason }, (recorded) => {
+        const event = recorded.find((one) => one.event.type === 'RolledBack')?.event;
+        if (event?.type !== 'RolledBack') return {};
+        const files = body.writeBack ? parts.writeBack(event) : null;
+        return { to: event.to, changes: event.changes, holds: event.holds, released: event.released, files };
+      }),
+  );
+  declare(api, { method: 'get', path: '/v1/holds', action: 'read', summary: 'Withdrawn content that stays out', answers: '`holds`: policy, content, by whom, since when, why.' }, () =>
+    answer({ holds: parts.plane.state().holds }),
+  );
+  declare(
+    api,
+    { method: 'post', path: '/v1/holds/release', action: 'release-hold', summary: 'Let held content of one policy publish again', answers: 'What was released.', body: release },
+    ({ body, operator, idem }) => act(parts, { kind: 'release', policy: body.policy, expected: body.expected }, { operator, idem, reason: body.reason }),
+  );
+}

@@ -1,0 +1,63 @@
+/** How things are now: status, problems, proxies, hosts, and whether a version has arrived everywhere. */
+import { z } from '@hono/zod-openapi';
+import type { Fleet, Progress } from '../../fleet/fleet.ts';
+import type { Plane } from '../../plane.ts';
+import { answer, refuse } from '../answer.ts';
+import { declare } from '../declare.ts';
+import type { Api, ApiParts } from '../parts.ts';
+import { whole } from '../shapes.ts';
+import { hostViews, problemViews, statusView } from '../views.ts';
+
+/** A client asks again after this; shorter than the idle limits of proxies between us (60 s and more). */
+const MAX_WAIT_MS = 25_000;
+
+export function addOverview(api: Api, parts: ApiParts): void {
+  declare(api, { method: 'get', path: '/v1/status', action: 'read', summary: 'The plane at a glance', answers: 'Version, problems, waiting removals, holds, restrictions, watcher, fleet counts.' }, () =>
+    answer(statusView(parts)),
+  );
+  declare(api, { method: 'get', path: '/v1/problems', action: 'read', summary: 'What was refused and still is', answers: '`problems`: by policy, with every problem of its text.' }, () =>
+    answer({ problems: problemViews(parts.plane.state()) }),
+  );
+  declare(api, { method: 'get', path: '/v1/proxies', action: 'read', summary: 'The fleet', answers: '`proxies`: every proxy seen, what it enforces, since when.' }, () =>
+    answer({ proxies: parts.fleet.proxies(), version: parts.plane.state().version }),
+  );
+  declare(api, { method: 'get', path: '/v1/hosts', action: 'read', summary: 'Enrolled hosts', answers: '`hosts`: key, labels, proxies.' }, () =>
+    answer({ hosts: hostViews(parts.plane.state(), parts.fleet) }),
+  );
+  declare(
+    api,
+    {
+      method: 'get',
+      path: '/v1/wait',
+      action: 'read',
+      summary: 'Wait for a version to be enforced',
+      answers: 'The progress: as soon as all connected proxies enforce the version, or their number differs from `seen`, or the time is up.',
+      query: z.object({ version: whole, seen: whole.optional(), timeoutMs: whole.max(MAX_WAIT_MS).default(MAX_WAIT_MS) }),
+    },
+    async ({ query, signal }) => {
+      if (query.version >= parts.plane.state().size) return refuse('not-found', `There is no version ${query.version} yet; the newest is ${parts.plane.state().version}.`);
+      return answer(await waitFor(parts, query.version, query.seen, query.timeoutMs, signal));
+    },
+  );
+}
+
+function waitFor({ plane, fleet }: { readonly plane: Plane; readonly fleet: Fleet }, version: number, seen: number | undefined, timeoutMs: number, signal: AbortSignal): Promise<Progress> {
+  const worthTelling = (progress: Progress): boolean => progress.enforcing >= progress.wanted || (seen !== undefined && progress.enforcing !== seen);
+  return new Promise((resolve) => {
+    const finish = (): void => {
+      clearTimeout(timer);
+      stopFleet();
+      stopPlane();
+      signal.removeEventListener('abort', finish);
+      resolve(fleet.progress(version));
+    };
+    const look = (): void => {
+      if (worthTelling(fleet.progress(version))) finish();
+    };
+    const stopFleet = fleet.onChange(look);
+    const stopPlane = plane.onRecorded(look);
+    const timer = setTimeout(finish, timeoutMs);
+    signal.addEventListener('abort', finish);
+    look();
+  });
+}

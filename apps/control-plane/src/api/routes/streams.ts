@@ -1,0 +1,134 @@
+/** Decisions, stored and live, and the log's events as they are recorded. */
+import { z } from '@hono/zod-openapi';
+import type { StoredDecision } from '../../decisions/decisions.ts';
+import { answer, refuse } from '../answer.ts';
+import { declare } from '../declare.ts';
+import { bell, eventStream } from '../event-stream.ts';
+import type { Api, ApiParts } from '../parts.ts';
+import { name, whole } from '../shapes.ts';
+import { eventView } from '../views.ts';
+
+const DEFAULT_PAGE = 100;
+const MAX_PAGE = 1_000;
+/** Each is a socket and a listener; a team has a dozen terminals open, not a hundred. */
+const MAX_STREAMS = 100;
+/** What a stream of decisions may fall behind before it is told how many it missed. */
+const MAX_QUEUED = 5_000;
+/** Events are read from the log in steps of so many while a stream catches up. */
+const CATCH_UP = 200;
+
+const filters = {
+  host: name.optional(),
+  server: name.optional(),
+  tool: name.optional(),
+  decision: z.enum(['allow', 'deny']).optional(),
+};
+const decisionsQuery = z.object({ ...filters, limit: whole.min(1).max(MAX_PAGE).default(DEFAULT_PAGE), before: whole.optional(), sinceMs: whole.optional() });
+const streamQuery = z.object(filters);
+type Filter = z.output<typeof streamQuery>;
+
+export function addStreams(api: Api, parts: ApiParts): void {
+  let open = 0;
+  const admit = (start: (closed: () => void) => Response): Response => {
+    if (open >= MAX_STREAMS) return refuse('too-many', `${MAX_STREAMS} streams are open already. Close one, or ask with GET instead.`, 5);
+    open += 1;
+    return start(() => (open -= 1));
+  };
+  declare(api, { method: 'get', path: '/v1/decisions', action: 'read', summary: 'Decisions, newest first', answers: '`decisions`, and `next`: what to pass as `before` for the next page, null at the end.', query: decisionsQuery }, ({ query }) => {
+    const { limit, ...rest } = query;
+    const decisions = parts.decisions.query({ limit, ...defined(rest) });
+    return answer({ decisions, next: decisions.length === limit ? (decisions.at(-1)?.id ?? null) : null });
+  });
+  declare(
+    api,
+    { method: 'get', path: '/v1/decisions/stream', action: 'read', summary: 'Decisions as proxies report them', answers: 'Messages `decision`; `missed` with a count where the reader was too slow.', query: streamQuery, stream: true },
+    ({ query, signal }) => admit((closed) => decisionStream(parts, query, closed, signal)),
+  );
+  declare(
+    api,
+    { method: 'get', path: '/v1/events/stream', action: 'read', summary: "The log's events as they are recorded", answers: 'Messages named by event type, each with its seq as id; Last-Event-ID continues after that seq.', query: z.object({ from: whole.optional() }), stream: true },
+    ({ query, lastEventId, signal }) => {
+      const last = lastEventId === null ? undefined : whole.safeParse(lastEventId);
+      if (last?.success === false) return refuse('invalid', 'Last-Event-ID is the seq of an event.');
+      return admit((closed) => recordedStream(parts, last === undefined ? query.from : last.data + 1, closed, signal));
+    },
+  );
+}
+
+function decisionStream({ decisions }: ApiParts, filter: Filter, closed: () => void, signal: AbortSignal): Response {
+  const arrived = bell();
+  const queue: StoredDecision[] = [];
+  let missed = 0;
+  const stop = decisions.onIngested((rows) => {
+    for (const row of rows) {
+      if (!passes(row, filter)) continue;
+      if (queue.length < MAX_QUEUED) queue.push(row);
+      else missed += 1;
+    }
+    arrived.ring();
+  });
+  const take = () => {
+    const row = queue.shift();
+    if (row !== undefined) return { id: String(row.id), event: 'decision', data: row };
+    if (missed === 0) return undefined;
+    const count = missed;
+    missed = 0;
+    return { event: 'missed', data: { count } };
+  };
+  return eventStream(
+    async (timeoutMs, gone) => {
+      const waiting = take();
+      if (waiting !== undefined) return waiting;
+      await arrived.wait(timeoutMs, gone);
+      return take();
+    },
+    () => {
+      stop();
+      closed();
+    },
+    signal,
+  );
+}
+
+function passes(row: StoredDecision, { host, server, tool, decision }: Filter): boolean {
+  return (
+    (host === undefined || row.host === host) &&
+    (server === undefined || row.server === server) &&
+    (tool === undefined || (row.kind === 'tool' && row.name === tool)) &&
+    (decision === undefined || row.decision === decision)
+  );
+}
+
+/** The log is the queue: a stream is a place in it, so that nothing is missed however slow the reader is. */
+function recordedStream({ plane }: ApiParts, from: number | undefined, closed: () => void, signal: AbortSignal): Response {
+  const recorded = bell();
+  const stop = plane.onRecorded(() => recorded.ring());
+  let cursor = from ?? plane.state().size;
+  let ahead: object[] = [];
+  const take = () => {
+    if (ahead.length === 0 && cursor < plane.state().size) {
+      const events = plane.history.read({ limit: CATCH_UP, from: cursor, before: cursor + CATCH_UP }).toReversed();
+      ahead = events.map((event) => ({ id: String(event.seq), event: event.event.type, data: eventView(event) }));
+      cursor += events.length;
+    }
+    return ahead.shift() as { readonly id: string; readonly event: string; readonly data: object } | undefined;
+  };
+  return eventStream(
+    async (timeoutMs, gone) => {
+      const waiting = take();
+      if (waiting !== undefined) return waiting;
+      await recorded.wait(timeoutMs, gone);
+      return take();
+    },
+    () => {
+      stop();
+      closed();
+    },
+    signal,
+  );
+}
+
+/** Without the keys that were left out, which `exactOptionalPropertyTypes` keeps apart from those that are undefined. */
+function defined<T extends object>(given: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as { [K in keyof T]: Exclude<T[K], undefined> };
+}

@@ -1,0 +1,136 @@
+/**
+ * `portcullis check`: everything that the plane would check before it publishes, without a plane. Every problem of every
+ * document at once, the tests inside the documents, and what only the whole set shows.
+ */
+import { createHash } from 'node:crypto';
+import { watch } from 'chokidar';
+import { checkPolicySet, formatProblem } from '@portcullis/policy-core';
+import type { Policy, Problem } from '@portcullis/policy-core';
+import { judgeDocument } from '../judgement.ts';
+import type { Judgement } from '../judgement.ts';
+import { findDocuments, readDocument } from './documents.ts';
+import type { Document, DocumentSet } from './documents.ts';
+import { EXIT } from './exit.ts';
+import type { ExitCode } from './exit.ts';
+import { printableLines } from './printable.ts';
+import type { Terminal } from './terminal.ts';
+
+/** What `serve` takes for the policy directory when nobody says. */
+const DEFAULT_DIRECTORY = 'policies';
+/** An editor's save is several file events; nobody notices a tenth of a second. */
+const WATCH_QUIET_MS = 100;
+
+export interface CheckReport {
+  /** No problem is an error. */
+  readonly ok: boolean;
+  readonly problems: readonly Problem[];
+  readonly tests: { readonly passed: number; readonly failed: number };
+  readonly files: number;
+}
+
+export interface CheckOptions {
+  readonly json?: boolean;
+  readonly watch?: boolean;
+}
+
+/** Runs the command. Without arguments it checks `policies`. */
+export async function check(named: readonly string[], options: CheckOptions, terminal: Terminal): Promise<ExitCode> {
+  const targets = named.length === 0 ? [DEFAULT_DIRECTORY] : named;
+  const known = new Map<string, Judgement>();
+  const once = (): ExitCode => {
+    const report = checkDocuments(targets, terminal.cwd, known);
+    print(report, options, terminal);
+    return report.ok ? EXIT.ok : EXIT.no;
+  };
+  return options.watch === true ? keepChecking(targets, once, terminal) : once();
+}
+
+/** Checks every named document. `known` remembers judgements by path and content, so that only what changed is parsed again. */
+export function checkDocuments(named: readonly string[], cwd: string, known: Map<string, Judgement> = new Map()): CheckReport {
+  const reports = findDocuments(named, cwd).map((set) => checkSet(set, known));
+  const problems = reports.flatMap((report) => report.problems);
+  return {
+    ok: problems.every((problem) => problem.severity !== 'error'),
+    problems,
+    tests: {
+      passed: reports.reduce((sum, report) => sum + report.tests.passed, 0),
+      failed: reports.reduce((sum, report) => sum + report.tests.failed, 0),
+    },
+    files: reports.reduce((sum, report) => sum + report.files, 0),
+  };
+}
+
+function checkSet(set: DocumentSet, known: Map<string, Judgement>): Omit<CheckReport, 'ok'> {
+  const problems: Problem[] = [...set.problems];
+  const policies: Policy[] = [];
+  const tests = { passed: 0, failed: 0 };
+  for (const document of set.documents) {
+    const read = readDocument(document);
+    if (!read.ok) {
+      problems.push(read.problem);
+      continue;
+    }
+    const judgement = judge(document, read.bytes, known);
+    problems.push(...judgement.problems);
+    if (judgement.policy !== null) policies.push(judgement.policy);
+    tests.passed += judgement.tests.passed;
+    tests.failed += judgement.tests.failed;
+  }
+  problems.push(...checkPolicySet(policies));
+  return { problems, tests, files: set.documents.length };
+}
+
+function judge(document: Document, bytes: Uint8Array, known: Map<string, Judgement>): Judgement {
+  const key = `${createHash('sha256').update(bytes).digest('hex')} ${document.shown}`;
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  const judgement = judgeDocument({ id: document.shown, bytes });
+  known.set(key, judgement);
+  return judgement;
+}
+
+function print(report: CheckReport, options: CheckOptions, terminal: Terminal): void {
+  if (options.json === true) {
+    const { ok, problems, tests } = report;
+    terminal.out(
+      JSON.stringify({
+        ok,
+        problems: problems.map(({ file, line, column, code, severity, message }) => ({ file, line, column, code, severity, message })),
+        tests,
+      }),
+    );
+    return;
+  }
+  for (const problem of report.problems) terminal.out(printableLines(formatProblem(problem)));
+  if (report.files === 0) terminal.err('No policy files (*.yaml, *.yml) were found. Name the file or directory that holds them.');
+  terminal.out(summary(report));
+}
+
+function summary(report: CheckReport): string {
+  const errors = report.problems.filter((problem) => problem.severity === 'error').length;
+  const warnings = report.problems.length - errors;
+  const tests = `${counted(report.tests.passed, 'test')} passed${report.tests.failed > 0 ? `, ${report.tests.failed} failed` : ''}`;
+  return `${counted(report.files, 'file')}: ${counted(errors, 'error')}, ${counted(warnings, 'warning')}; ${tests}.`;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** Checks again whenever something below the targets changes, until the person stops it; the last answer is the exit code. */
+async function keepChecking(targets: readonly string[], once: () => ExitCode, terminal: Terminal): Promise<ExitCode> {
+  let last = once();
+  const watcher = watch([...targets], { cwd: terminal.cwd, ignoreInitial: true, atomic: true });
+  let quiet: NodeJS.Timeout | undefined;
+  watcher.on('all', () => {
+    clearTimeout(quiet);
+    quiet = setTimeout(() => (last = once()), WATCH_QUIET_MS);
+  });
+  await new Promise<void>((resolve) => {
+    if (terminal.signal.aborted) resolve();
+    terminal.signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  clearTimeout(quiet);
+  await watcher.close();
+  return last;
+}

@@ -1,0 +1,103 @@
+/**
+ * `portcullis eval`: what one policy document decides about calls, one JSON object a line in, one decision a line out. The
+ * same code decides as in the proxy; counters start empty and live as long as the command.
+ */
+import { createInterface } from 'node:readline';
+import { createReadStream } from 'node:fs';
+import path from 'node:path';
+import type { Readable } from 'node:stream';
+import { compilePolicies, decide, formatProblem, memoryCounters } from '@portcullis/policy-core';
+import type { Decision, Enforcement, Policy } from '@portcullis/policy-core';
+import { judgeDocument } from '../judgement.ts';
+import { readCall } from './call-line.ts';
+import type { AskedCall } from './call-line.ts';
+import { readDocument, reasonOf } from './documents.ts';
+import { EXIT } from './exit.ts';
+import type { ExitCode } from './exit.ts';
+import { printableLines } from './printable.ts';
+import type { Terminal } from './terminal.ts';
+
+/** A test over a fleet names some dozens of identities; beyond this the oldest compiled forms are dropped. */
+const MAX_COMPILED = 256;
+
+export interface EvalOptions {
+  readonly policy: string;
+  /** A file, or `-` for standard input. */
+  readonly calls?: string;
+}
+
+/** Runs the command: 0 when every line was a call, 1 when the policy cannot be used, 2 when a line could not be read. */
+export async function evaluateCalls(options: EvalOptions, terminal: Terminal): Promise<ExitCode> {
+  const loaded = load(options.policy, terminal);
+  if (loaded === undefined) return EXIT.no;
+  const judge = judgeOf(loaded);
+  let malformed = 0;
+  let number = 0;
+  try {
+    for await (const line of createInterface({ input: open(options.calls ?? '-', terminal), crlfDelay: Infinity })) {
+      number += 1;
+      if (line.trim() === '') continue;
+      const asked = readCall(line, terminal.now());
+      if (asked.ok) terminal.out(JSON.stringify(shown(judge(asked.call))));
+      else {
+        terminal.out(JSON.stringify(unparsable(asked.message)));
+        terminal.err(`line ${number}: ${asked.message}`);
+        malformed += 1;
+      }
+    }
+  } catch (error) {
+    terminal.err(`${options.calls ?? '-'}: cannot be read: ${reasonOf(error)}`);
+    return EXIT.usage;
+  }
+  return malformed === 0 ? EXIT.ok : EXIT.usage;
+}
+
+/** The one policy, known by its base name, as it would be at the top of a policy directory. */
+function load(file: string, terminal: Terminal): Policy | undefined {
+  const read = readDocument({ shown: file, absolute: path.resolve(terminal.cwd, file) });
+  const judgement = read.ok ? judgeDocument({ id: path.basename(file), bytes: read.bytes }) : { policy: null, problems: [read.problem] };
+  for (const problem of judgement.problems) terminal.err(printableLines(formatProblem({ ...problem, file })));
+  if (judgement.policy === null) terminal.err(`${file} would not be published, so that it decides nothing. Mend it, then ask again.`);
+  return judgement.policy ?? undefined;
+}
+
+function open(calls: string, terminal: Terminal): Readable {
+  return calls === '-' ? terminal.input : createReadStream(path.resolve(terminal.cwd, calls));
+}
+
+function judgeOf(policy: Policy): (asked: AskedCall) => Decision {
+  const counters = memoryCounters();
+  const compiled = new Map<string, Enforcement>();
+  const enforcementFor = (server: string, labels: Readonly<Record<string, string>>): Enforcement => {
+    const key = JSON.stringify([server, Object.entries(labels).sort()]);
+    const known = compiled.get(key);
+    if (known !== undefined) return known;
+    if (compiled.size >= MAX_COMPILED) compiled.clear();
+    const enforcement = compilePolicies([policy], { server, labels }, null);
+    compiled.set(key, enforcement);
+    return enforcement;
+  };
+  const own = serverOf(policy);
+  return ({ call, server, labels, client, atMs, outcome }) => {
+    const enforcement = enforcementFor(server ?? own, labels);
+    const context = { server: server ?? own, labels, upstream: null, clientName: client, nowMs: atMs, staleMs: 0 };
+    const verdict = decide({ enforcement, restrictions: [], call, context, counters });
+    if (verdict.decision.decision === 'allow') verdict.settle(outcome);
+    return verdict.decision;
+  };
+}
+
+/** The first literal of the policy's match, else the file's stem. */
+function serverOf(policy: Policy): string {
+  const literal = policy.match.server.find((glob) => !/[*?]/.test(glob));
+  return literal ?? path.posix.basename(policy.id).replace(/\.ya?ml$/, '');
+}
+
+/** The promised keys, in the promised order; `observed` only where something in observe mode would have denied. */
+function shown({ decision, message, rule, reason, matched, observed }: Decision): object {
+  return { decision, message, rule, reason, matched, ...(observed.length === 0 ? {} : { observed }) };
+}
+
+function unparsable(message: string): object {
+  return { decision: 'deny', message, rule: null, reason: 'unparsable', matched: [] };
+}

@@ -1,0 +1,86 @@
+/**
+ * How the commands find the plane of their own machine: `$PORTCULLIS_HOME/plane.json`, written by `serve`, readable by its
+ * user alone, names the URL and the two files with local tokens. Agents run under the same user, so that what loosens is a
+ * separate file, which nobody reads by default.
+ */
+import { randomBytes } from 'node:crypto';
+import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { z } from 'zod';
+
+/** Longer than any of these files; more is not ours. */
+const MAX_FILE_BYTES = 64 * 1024;
+const OWNER_ONLY = 0o600;
+const OWNER_ONLY_DIRECTORY = 0o700;
+
+const shape = z.object({
+  url: z.url(),
+  /** Files, each with one token. */
+  tokens: z.object({ responder: z.string(), admin: z.string() }),
+  pid: z.number().int(),
+  dataDir: z.string(),
+  startedAt: z.string(),
+});
+
+export type Discovery = Readonly<z.output<typeof shape>>;
+
+/** `$PORTCULLIS_HOME`, or `~/.portcullis`. */
+export function portcullisHome(env: Readonly<Record<string, string | undefined>>): string {
+  const named = env['PORTCULLIS_HOME'];
+  return named === undefined || named === '' ? path.join(homedir(), '.portcullis') : path.resolve(named);
+}
+
+export function discoveryFile(home: string): string {
+  return path.join(home, 'plane.json');
+}
+
+/** The plane of this machine; undefined where none is announced or the file is not one of ours. */
+export function readDiscovery(home: string): Discovery | undefined {
+  const text = readSecret(discoveryFile(home));
+  if (text === undefined) return undefined;
+  try {
+    return shape.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+export function writeDiscovery(home: string, discovery: Discovery): void {
+  writeSecret(discoveryFile(home), `${JSON.stringify(discovery, null, 2)}\n`);
+}
+
+/** Takes the announcement back, if it is still the one of this process. */
+export function removeDiscovery(home: string, pid: number): void {
+  if (readDiscovery(home)?.pid === pid) rmSync(discoveryFile(home), { force: true });
+}
+
+/** A small file's text; undefined where it cannot be read. */
+export function readSecret(file: string): string | undefined {
+  try {
+    const bytes = readFileSync(file);
+    return bytes.length > MAX_FILE_BYTES ? undefined : bytes.toString('utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Replaces a file in one step; nobody else may read it at any moment. */
+export function writeSecret(file: string, text: string): void {
+  mkdirSync(path.dirname(file), { recursive: true, mode: OWNER_ONLY_DIRECTORY });
+  const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`;
+  try {
+    const descriptor = openSync(temporary, 'wx', OWNER_ONLY);
+    try {
+      writeSync(descriptor, text);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+    chmodSync(temporary, OWNER_ONLY);
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
