@@ -51,9 +51,16 @@ export function verifyDirectory(read: FileReader, keys: VerifierKeys, options: D
   return { ok: true, size: checkpoint.size, root: checkpoint.root, checkpoint };
 }
 
-/** Reads the tiles of a published directory, the full one where the partial one is gone; for proofs. */
-export function directoryTiles(read: FileReader): TileReader {
-  return (level, n, width) => read(tilePath(level, n, width)) ?? (width < TILE_WIDTH ? read(tilePath(level, n)) : undefined);
+/**
+ * Reads the tiles of a directory that was published at `size`, for proofs up to that size; the full tile where a partial one is
+ * gone because it was filled since. Does not verify: the proofs made from it are to be verified.
+ */
+export function directoryTiles(read: FileReader, size: number): TileReader {
+  return (level, n, wanted) => {
+    const width = widthOf(level, n, size);
+    if (width < wanted) return undefined;
+    return read(tilePath(level, n, width)) ?? (width < TILE_WIDTH ? read(tilePath(level, n)) : undefined);
+  };
 }
 
 /** The older checkpoints that can be met on the way, smallest first. Others are reported at once. */
@@ -96,7 +103,7 @@ function readLog(read: FileReader, size: number, older: readonly Checkpoint[], r
 function readLeaves(read: FileReader, n: number, size: number, report: Report, onEntry: DirectoryOptions['onEntry']): readonly Uint8Array[] | undefined {
   const width = widthOf(0, n, size);
   const entries = readEntries(read, n, width, report);
-  const tile = directoryTiles(read)(0, n, width);
+  const tile = directoryTiles(read, size)(0, n, width);
   const stored = tile === undefined ? undefined : splitTile(tile, width);
   if (entries === undefined) return stored;
   const leaves = entries.map(leafHash);
@@ -133,7 +140,7 @@ function readEntries(read: FileReader, n: number, width: number, report: Report)
 
 /** The rightmost tile of each level, which may be stored as the full tile that it has become since. */
 function comparePartials(read: FileReader, edge: Edge, report: Report): void {
-  const readTile = directoryTiles(read);
+  const readTile = directoryTiles(read, edge.size);
   edge.partial.forEach((hashes, level) => {
     const bytes = partialTile(edge, level);
     if (bytes === undefined) return;

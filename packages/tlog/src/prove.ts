@@ -33,15 +33,15 @@ export function inclusionProof(index: number, size: number, readTile: TileReader
 }
 
 /**
- * The proof that the tree of `n` leaves begins with the tree of `m` leaves. Equal sizes need an empty one. Refuses `m` = 0 below a
- * larger `n`: anything begins with nothing, so such a proof would prove nothing.
+ * The proof that the tree of `n` leaves begins with the tree of `m` leaves. Equal sizes need an empty one. Refuses `m` = 0:
+ * anything begins with nothing, so such a proof would prove nothing.
  */
 export function consistencyProof(m: number, n: number, readTile: TileReader): MadeProof {
   if (!Number.isSafeInteger(m) || !Number.isSafeInteger(n) || m < 0 || m > n) {
     return refused('PROOF_RANGE', 'consistency proof', `a tree of ${n} leaves does not begin with one of ${m}; ask from the smaller size to the larger`);
   }
-  if (m === n) return { ok: true, proof: [] };
   if (m === 0) return refused('SIZE_ZERO', 'consistency proof', 'the empty tree is a beginning of every tree; ask from a size of at least 1');
+  if (m === n) return { ok: true, proof: [] };
   const path: Range[] = [];
   let range: Range = { from: 0, to: n };
   while (range.to !== m) {

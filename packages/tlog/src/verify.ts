@@ -42,18 +42,18 @@ export function verifyInclusion(leaf: Uint8Array, index: number, head: TreeHead,
 }
 
 /**
- * Whether `proof` shows that the tree with head `newer` begins with the tree with head `older`. Refuses an `older` of size 0 below a
- * larger `newer`, whatever the proof: it would hold for every tree.
+ * Whether `proof` shows that the tree with head `newer` begins with the tree with head `older`. Refuses an `older` of size 0, whatever
+ * the rest: it would hold for every tree. Equal sizes need equal roots and an empty proof.
  */
 export function verifyConsistency(older: TreeHead, newer: TreeHead, proof: readonly Uint8Array[]): Verified {
   if (!isSize(older.size) || !isSize(newer.size) || older.size > newer.size) {
     return refused('PROOF_RANGE', CONSISTENCY, `a tree of ${newer.size} leaves does not begin with one of ${older.size}; give the smaller one first`);
   }
+  if (older.size === 0) return refused('SIZE_ZERO', CONSISTENCY, 'the empty tree is a beginning of every tree; begin from a size of at least 1');
   if (older.size === newer.size) {
     if (proof.length > 0) return wrongLength(CONSISTENCY, 'long');
     return sameHash(older.root, newer.root) ? { ok: true } : differs(older, newer);
   }
-  if (older.size === 0) return refused('SIZE_ZERO', CONSISTENCY, 'the empty tree is a beginning of every tree; begin from a size of at least 1');
   if (!areHashes(proof)) return malformed(CONSISTENCY);
   return climb(older, newer, proof);
 }
