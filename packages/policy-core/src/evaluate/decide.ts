@@ -1,0 +1,172 @@
+/**
+ * The one entry that the proxy uses: restrictions and all conditions of all policies first, then the reservation of
+ * everything that the call counts, all or nothing (DESIGN: Counters). Never throws; an error denies (E3, E5).
+ */
+import type { Call, CallContext, Decision, Determinant, Outcome } from '../call.ts';
+import type { CounterStore, Receipt, Reservation } from '../counter.ts';
+import { add, compareDecimals, parseDecimal, ZERO } from '../decimal.ts';
+import type { Restriction } from '../restriction.ts';
+import { restrictionCauses } from '../restrict.ts';
+import { internalError } from './enforcement.ts';
+import type { Cause, Counted, Enforcement } from './evaluation.ts';
+import { errorCause, limitCause } from './policy.ts';
+import { reservationOf } from './rule.ts';
+import { argumentsOf } from './subject.ts';
+
+export interface DecisionInput {
+  readonly enforcement: Enforcement;
+  /** Those whose selector selects the proxy, oldest first. */
+  readonly restrictions: readonly Restriction[];
+  readonly call: Call;
+  readonly context: CallContext;
+  readonly counters: CounterStore;
+}
+
+export interface Verdict {
+  readonly decision: Decision;
+  /** Says what the upstream made of an allowed call: an `error` gives back what was counted. Only the first word counts; never throws. */
+  settle(outcome: Outcome): void;
+}
+
+/** Decides one call, and takes from the counters what an allowed call counts. */
+export function decide(input: DecisionInput): Verdict {
+  try {
+    return judge(input);
+  } catch {
+    return settled(denial([internalError()], []));
+  }
+}
+
+function judge({ enforcement, restrictions, call, context, counters }: DecisionInput): Verdict {
+  const restricted = restrictions.length === 0 ? null : restrictionCauses(restrictions, call, enforcement);
+  const { causes, observed, counted } = enforcement.evaluate(call, context, counters);
+  if (restricted !== null) return settled(denial([...restricted, ...causes], observed));
+  if (causes.length > 0) return settled(denial(causes, observed));
+  if (counted.length === 0) return settled(allowance(enforcement, observed));
+  return count(enforcement, call, context, counters, counted, observed);
+}
+
+interface Claim {
+  readonly counted: Counted;
+  readonly reservation: Reservation;
+}
+
+function count(enforcement: Enforcement, call: Call, context: CallContext, counters: CounterStore, counted: readonly Counted[], seen: readonly Determinant[]): Verdict {
+  const observed = [...seen];
+  const claims = claimsOf(counted, call, observed);
+  if (!claims.ok) return settled(denial(claims.causes, observed));
+  const enforced = claims.claims.filter((claim) => !claim.counted.observed);
+  const watched = claims.claims.filter((claim) => claim.counted.observed);
+
+  let receipt: Receipt | null = null;
+  if (enforced.length > 0) {
+    const outcome = reserve(enforced, counters, context.nowMs);
+    if (!outcome.ok) return settled(denial(outcome.causes, observed));
+    receipt = outcome.receipt;
+  }
+  const noted = observe(watched, counters, context.nowMs, observed);
+  return { decision: allowance(enforcement, observed), settle: settling(counters, [receipt, noted].filter((taken) => taken !== null)) };
+}
+
+/** What each rule would count; a missing, negative or inexact amount is an error of its rule. */
+function claimsOf(counted: readonly Counted[], call: Call, observed: Determinant[]): { ok: true; claims: readonly Claim[] } | { ok: false; causes: readonly Cause[] } {
+  const args = argumentsOf(call);
+  const claims: Claim[] = [];
+  const causes: Cause[] = [];
+  for (const one of counted) {
+    const { counting } = one.rule;
+    if (counting === null) continue;
+    try {
+      const reservation = reservationOf(counting, args, one.observed);
+      if (reservation !== null) claims.push({ counted: one, reservation });
+    } catch {
+      const cause = errorCause(one.policy, one.rule);
+      if (!one.observed) causes.push(cause);
+      else if (cause.determinant !== null) observed.push(cause.determinant);
+    }
+  }
+  return causes.length > 0 ? { ok: false, causes } : { ok: true, claims };
+}
+
+function reserve(claims: readonly Claim[], counters: CounterStore, nowMs: number): { ok: true; receipt: Receipt } | { ok: false; causes: readonly Cause[] } {
+  try {
+    const outcome = counters.reserve(claims.map(({ reservation }) => reservation), nowMs);
+    if (outcome.ok) return outcome;
+    // The store names the first that did not fit; the others are read, so that the decision names them all (E4).
+    const causes = claims
+      .filter(({ reservation }, index) => index === outcome.failed || (index > outcome.failed && exceeds(reservation, reservation.limit, counters, nowMs)))
+      .map(({ counted }) => limitCause(counted.policy, counted.rule));
+    return { ok: false, causes };
+  } catch {
+    return { ok: false, causes: claims.map(({ counted }) => errorCause(counted.policy, counted.rule)) };
+  }
+}
+
+/** Counts for rules that only observe, and notes which limits would have denied. A store that fails here denies nothing. */
+function observe(claims: readonly Claim[], counters: CounterStore, nowMs: number, observed: Determinant[]): Receipt | null {
+  if (claims.length === 0) return null;
+  try {
+    for (const { counted, reservation } of claims) {
+      const limit = counted.rule.counting?.counter.limit ?? null;
+      const { determinant } = limitCause(counted.policy, counted.rule);
+      const known = observed.some((one) => one.source === determinant?.source && one.at === determinant.at && one.rule === determinant.rule);
+      if (!known && determinant !== null && exceeds(reservation, limit, counters, nowMs)) observed.push(determinant);
+    }
+    const outcome = counters.reserve(claims.map(({ reservation }) => reservation), nowMs);
+    return outcome.ok ? outcome.receipt : null;
+  } catch {
+    for (const { counted } of claims) {
+      const { determinant } = errorCause(counted.policy, counted.rule);
+      if (determinant !== null) observed.push(determinant);
+    }
+    return null;
+  }
+}
+
+function exceeds({ key, amount }: Reservation, limit: string | null, counters: CounterStore, nowMs: number): boolean {
+  if (limit === null) return false;
+  const value = parseDecimal(counters.read(key, nowMs));
+  const bound = parseDecimal(limit);
+  if (value === null || bound === null) return true;
+  return compareDecimals(add(value, parseDecimal(amount) ?? ZERO), bound) > 0;
+}
+
+function settling(counters: CounterStore, receipts: readonly Receipt[]): Verdict['settle'] {
+  let open = true;
+  return (outcome) => {
+    if (!open) return;
+    open = false;
+    if (outcome !== 'error') return;
+    for (const receipt of receipts) {
+      try {
+        counters.release(receipt);
+      } catch {
+        // What cannot be given back stays counted: the safe side, and nothing a caller could do about it.
+      }
+    }
+  };
+}
+
+function settled(decision: Decision): Verdict {
+  return { decision, settle: nothing };
+}
+
+function nothing(): void {
+  // A denied call counted nothing, and neither did one that no rule counts.
+}
+
+function denial(causes: readonly Cause[], observed: readonly Determinant[]): Decision {
+  const [first = internalError()] = causes;
+  return {
+    decision: 'deny',
+    reason: first.reason,
+    message: first.message,
+    rule: first.rule,
+    matched: causes.flatMap(({ determinant }) => (determinant === null ? [] : [determinant])),
+    observed,
+  };
+}
+
+function allowance({ allowedBy }: Enforcement, observed: readonly Determinant[]): Decision {
+  return { decision: 'allow', reason: 'allowed', message: null, rule: null, matched: allowedBy, observed };
+}
