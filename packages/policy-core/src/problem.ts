@@ -16,6 +16,38 @@ export interface Problem {
   readonly frame: string | null;
 }
 
+/** A problem as a terminal shows it: `file:line:column: severity CODE message`, then the frame. */
+export function formatProblem(problem: Problem): string {
+  const head = `${problem.file}:${problem.line}:${problem.column}: ${problem.severity} ${problem.code} ${problem.message}`;
+  return problem.frame === null ? head : `${head}\n${problem.frame}`;
+}
+
+/** A line is shown around the place only: a policy text may be one line of a mebibyte. */
+const FRAME_WIDTH = 100;
+
+/** The line of a place with a caret under it. `line` is the text of that line without its end. */
+export function codeFrame(lineNumber: number, column: number, line: string): string {
+  const start = Math.max(0, Math.min(column - 1 - FRAME_WIDTH / 2, line.length - FRAME_WIDTH));
+  const shown = plainCharacters(line.slice(start, start + FRAME_WIDTH)).trimEnd();
+  const gutter = String(lineNumber);
+  return `${gutter} | ${shown}\n${' '.repeat(gutter.length)} | ${' '.repeat(Math.max(0, column - 1 - start))}^`;
+}
+
+/** How much of a foreign text a message repeats. */
+const QUOTE_LENGTH = 80;
+
+/** Text of an author as a message quotes it: in backticks, one line, bounded, without characters that a terminal would obey. */
+export function quote(text: string): string {
+  const points = Array.from(text.slice(0, QUOTE_LENGTH * 2));
+  const cut = points.length > QUOTE_LENGTH || text.length > QUOTE_LENGTH * 2;
+  return `\`${plainCharacters(points.slice(0, QUOTE_LENGTH).join(''))}${cut ? '…' : ''}\``;
+}
+
+/** Controls, line separators and what turns the direction of writing become one visible mark each, so that columns still agree. */
+function plainCharacters(text: string): string {
+  return text.replace(/\t/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, '\ufffd');
+}
+
 /** The closed list. A code is an interface: it is added to, never renamed. */
 export const PROBLEM_CODES = [
   // the file as bytes

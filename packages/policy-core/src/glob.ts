@@ -1,0 +1,82 @@
+/**
+ * Globs, everywhere the same (DESIGN section 4): `*` is any run of characters, `/` and `.` included; `?` is one code
+ * point; everything else is itself. Anchored at both ends, case-sensitive.
+ *
+ * A pattern is cut at its stars. What stands before the first and after the last must be the text's beginning and end;
+ * what stands between is found leftmost, one after the other, and never looked at again. So the work is bounded by
+ * length of pattern times length of text, and there is nothing to backtrack into.
+ */
+
+/** The longest glob that is accepted anywhere: longer than any name or URI that a server lists, short enough to match in no time. */
+export const MAX_GLOB_LENGTH = 1024;
+
+/** Whether a text matches the glob that this was compiled from. */
+export type Glob = (text: string) => boolean;
+
+/** Compiles a glob. Every string is a valid one; callers bound its length by MAX_GLOB_LENGTH. */
+export function compileGlob(pattern: string): Glob {
+  if (isExact(pattern)) return (text) => text === pattern;
+  if (/^[^?\ud800-\udfff]*$/.test(pattern)) return compileLiteral(pattern.split('*'));
+  const segments = pattern.split('*').map(codePoints);
+  const first = segments[0] ?? [];
+  const last = segments.at(-1) ?? [];
+  if (segments.length === 1) {
+    return (text) => {
+      const points = codePoints(text);
+      return points.length === first.length && matchesAt(first, points, 0);
+    };
+  }
+  const between = segments.slice(1, -1).filter((segment) => segment.length > 0);
+  return (text) => matchesSegments(first, between, last, codePoints(text));
+}
+
+/** Whether a name is to be taken literally. */
+export function isExact(pattern: string): boolean {
+  return !pattern.includes('*') && !pattern.includes('?');
+}
+
+/** Without `?` and without surrogates, code units are as good as code points, and the engine's own search is used. */
+function compileLiteral(segments: readonly string[]): Glob {
+  const first = segments[0] ?? '';
+  const last = segments.at(-1) ?? '';
+  const between = segments.slice(1, -1).filter((segment) => segment.length > 0);
+  return (text) => {
+    const end = text.length - last.length;
+    if (first.length > end || !text.startsWith(first) || !text.endsWith(last)) return false;
+    let from = first.length;
+    for (const segment of between) {
+      const at = text.indexOf(segment, from);
+      if (at === -1 || at + segment.length > end) return false;
+      from = at + segment.length;
+    }
+    return true;
+  };
+}
+
+function matchesSegments(first: readonly string[], between: readonly (readonly string[])[], last: readonly string[], text: readonly string[]): boolean {
+  const end = text.length - last.length;
+  if (first.length > end || !matchesAt(first, text, 0) || !matchesAt(last, text, end)) return false;
+  let from = first.length;
+  for (const segment of between) {
+    const at = find(segment, text, from, end);
+    if (at === -1) return false;
+    from = at + segment.length;
+  }
+  return true;
+}
+
+function find(segment: readonly string[], text: readonly string[], from: number, end: number): number {
+  for (let at = from; at + segment.length <= end; at++) {
+    if (matchesAt(segment, text, at)) return at;
+  }
+  return -1;
+}
+
+function matchesAt(segment: readonly string[], text: readonly string[], at: number): boolean {
+  return segment.every((point, index) => point === '?' || point === text[at + index]);
+}
+
+/** Iterating a string yields code points; a lone surrogate is one. */
+function codePoints(text: string): readonly string[] {
+  return Array.from(text);
+}

@@ -1,0 +1,170 @@
+/** One condition: what it looks at, how, and against which value. */
+import { compileHostIn } from '../evaluate/host-in.ts';
+import { compilePathWithin } from '../evaluate/path-within.ts';
+import { MAX_GLOB_LENGTH } from '../glob.ts';
+import { OPERATORS } from '../policy.ts';
+import type { Condition, Operator, PolicyValue } from '../policy.ts';
+import { quote } from '../problem.ts';
+import type { ProblemCode } from '../problem.ts';
+import { compileRegex } from '../regex.ts';
+import { nearest } from '../suggestion.ts';
+import type { Findings } from './findings.ts';
+import { child, itemsOf, placeOf, textOf, valueOf, wordOf } from './nodes.ts';
+import type { MapNode, Node } from './nodes.ts';
+
+/** What `type` may ask for: the names of JSON Schema. */
+export const JSON_TYPES = ['string', 'number', 'integer', 'boolean', 'array', 'object', 'null'] as const;
+
+const CONTEXT_PATHS = ['proxy.server', 'client.name', 'time.hour', 'time.weekday'];
+
+/** Reads the conditions under a key; what could not be read has been reported and is left out. */
+export function readConditions(rule: MapNode, key: string, findings: Findings): readonly Condition[] {
+  return itemsOf(rule, key).flatMap((item) => (item.kind === 'map' ? readCondition(item, findings) : []));
+}
+
+function readCondition(node: MapNode, findings: Findings): readonly Condition[] {
+  const path = textOf(node, 'path');
+  if (path !== null) checkPath(path, placeOf(node, 'path'), findings);
+  const op = wordOf(node, 'op', OPERATORS);
+  const written = child(node, 'value');
+  const value: PolicyValue = written === null ? { kind: 'null' } : valueOf(written);
+  if (op !== null) checkValue(op, value, written, placeOf(node, 'value'), findings);
+  return path === null || op === null ? [] : [{ path, op, value, at: findings.at(node.offset) }];
+}
+
+function checkPath(path: string, offset: number, findings: Findings): void {
+  if (path.startsWith('args.') || path.startsWith('state.') || CONTEXT_PATHS.includes(path)) return;
+  if (path.startsWith('proxy.labels.') && path.length > 'proxy.labels.'.length) return;
+  const root = path.split(/[.[]/, 1)[0] ?? '';
+  const meant = nearest(path, [...CONTEXT_PATHS, 'args', 'state']) ?? nearest(root, ['args', 'state']);
+  const advice = meant === null ? '' : `; did you mean \`${CONTEXT_PATHS.includes(meant) ? meant : `${meant}.…`}\`?`;
+  findings.error('PATH', offset, `the path ${quote(path)} must start with \`args.\` or \`state.\`, or be \`proxy.server\`, \`proxy.labels.<name>\`, \`client.name\`, \`time.hour\` or \`time.weekday\`${advice}`);
+}
+
+/** A fault of a value: its code, and what the operator wants. */
+type ValueFault = readonly [code: ProblemCode, message: string] | null;
+
+function checkValue(op: Operator, value: PolicyValue, written: Node | null, offset: number, findings: Findings): void {
+  const fault = valueFault(op, value);
+  if (fault !== null) findings.error(fault[0], written?.offset ?? offset, fault[1]);
+  else if (written !== null) warnOfOddities(op, value, written, findings);
+}
+
+function valueFault(op: Operator, value: PolicyValue): ValueFault {
+  switch (op) {
+    case 'eq':
+    case 'neq':
+    case 'contains':
+      return null;
+    case 'in':
+    case 'not_in':
+      return value.kind === 'list' ? null : wants(op, 'a list, for example `[a, b]`', value);
+    case 'lt':
+    case 'lte':
+    case 'gt':
+    case 'gte':
+      return value.kind === 'int' || value.kind === 'float' ? null : wants(op, 'a number (without quotes, at most 9223372036854775807)', value);
+    case 'exists':
+      return value.kind === 'bool' ? null : wants(op, '`true` or `false` (without quotes)', value);
+    case 'max_length':
+      return value.kind === 'int' && !value.value.startsWith('-') ? null : wants(op, 'a whole number, 0 or more', value);
+    case 'regex':
+      return regexFault(value);
+    case 'not_contains':
+      return value.kind === 'string' ? null : wants(op, 'a text (put it in quotes)', value);
+    case 'starts_with':
+    case 'ends_with':
+    case 'glob':
+    case 'path_within':
+    case 'host_in':
+    case 'type':
+      return textsFault(op, value);
+  }
+}
+
+function regexFault(value: PolicyValue): ValueFault {
+  if (value.kind !== 'string') return ['VALUE', `the operator \`regex\` needs a text (put it in quotes), not ${shown(value)}`];
+  const compiled = compileRegex(value.value);
+  return compiled.ok ? null : ['REGEX', `the regular expression ${quote(value.value)} is not RE2: ${compiled.reason}`];
+}
+
+/** One text, or a list of texts of which any may match. */
+function textsFault(op: 'starts_with' | 'ends_with' | 'glob' | 'path_within' | 'host_in' | 'type', value: PolicyValue): ValueFault {
+  const items = value.kind === 'list' ? value.items : [value];
+  if (items.length === 0) return wants(op, 'a text or a list of texts', value);
+  for (const item of items) {
+    if (item.kind !== 'string' && !(op === 'type' && item.kind === 'null')) return wants(op, 'a text or a list of texts (in quotes)', item);
+    const reason = item.kind === 'string' ? textFault(op, item.value) : '`null` must be in quotes';
+    if (reason !== null) return ['VALUE', `the operator \`${op}\`: ${reason}`];
+  }
+  return null;
+}
+
+function textFault(op: 'starts_with' | 'ends_with' | 'glob' | 'path_within' | 'host_in' | 'type', text: string): string | null {
+  switch (op) {
+    case 'starts_with':
+    case 'ends_with':
+      return null;
+    case 'glob':
+      return text.length <= MAX_GLOB_LENGTH ? null : `a glob may have ${MAX_GLOB_LENGTH} characters`;
+    case 'path_within':
+      return compiles(() => compilePathWithin([text])) ? null : `${quote(text)} is no directory that paths can be compared with: write it plainly, without \`..\`, \`~\`, escapes or \`file:\``;
+    case 'host_in':
+      return compiles(() => compileHostIn([text])) ? null : `${quote(text)} is no host: write a name, a glob of names (\`*.example.com\`) or an address, without scheme, port and path`;
+    case 'type': {
+      if (JSON_TYPES.some((type) => type === text)) return null;
+      const meant = nearest(text, JSON_TYPES);
+      return `${quote(text)} is none of ${JSON_TYPES.map((type) => `\`${type}\``).join(', ')}${meant === null ? '' : `, did you mean \`${meant}\`?`}`;
+    }
+  }
+}
+
+/** The operators say by throwing that they cannot use a value. */
+function compiles(compile: () => unknown): boolean {
+  try {
+    compile();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function wants(op: Operator, what: string, value: PolicyValue): ValueFault {
+  return ['VALUE', `the operator \`${op}\` needs ${what}, not ${shown(value)}`];
+}
+
+function shown(value: PolicyValue): string {
+  switch (value.kind) {
+    case 'null':
+      return 'nothing';
+    case 'list':
+      return 'a list';
+    case 'map':
+      return 'a mapping';
+    case 'string':
+      return `the text ${quote(value.value)}`;
+    case 'bool':
+      return String(value.value);
+    case 'int':
+    case 'uint':
+    case 'float':
+      return `the number ${value.value}`;
+    case 'timestamp':
+      return 'a date';
+  }
+}
+
+/** Values that no argument equals, although they look as if some would. */
+function warnOfOddities(op: Operator, value: PolicyValue, written: Node, findings: Findings): void {
+  if (op === 'exists') return;
+  const items = value.kind === 'list' ? value.items : [value];
+  const places = written.kind === 'list' ? written.items : [written];
+  items.forEach((item, index) => {
+    const place = places[index] ?? written;
+    if (item.kind === 'timestamp') {
+      findings.warn('VALUE', place.offset, 'a date without quotes is a timestamp, which equals no text that looks like it: put it in quotes');
+    } else if (item.kind === 'uint') {
+      findings.warn('VALUE', place.offset, `${item.value} is too large for a number here and equals that text only: use lte or gte with a smaller bound, or put it in quotes`);
+    }
+  });
+}

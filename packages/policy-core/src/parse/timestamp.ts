@@ -1,0 +1,49 @@
+/**
+ * Timestamps as Go's yaml.v3 recognises them in a plain scalar: RFC 3339 with one-digit fields allowed, `t` for `T`,
+ * a blank for `T` (then without a zone), or a date alone.
+ */
+
+const TIMESTAMP =
+  /^(\d{4})-(\d{1,2})-(\d{1,2})(?:(?:[Tt](\d{1,2}):(\d{1,2}):(\d{1,2})(?:[.,](\d+))?(Z|[+-]\d{2}:\d{2}))|(?: (\d{1,2}):(\d{1,2}):(\d{1,2})(?:[.,](\d+))?))?$/;
+
+/** Go keeps nanoseconds. */
+const FRACTION_DIGITS = 9;
+
+/**
+ * The timestamp as Go prints it (`2024-01-15 00:00:00 +0000 UTC`), or null where the text is none.
+ * A zone other than UTC is printed by its offset twice, which is what Go does for a zone without a name.
+ */
+export function goTimestamp(text: string): string | null {
+  const match = TIMESTAMP.exec(text);
+  if (match === null) return null;
+  const [year, month, day] = [match[1], match[2], match[3]].map(Number) as [number, number, number];
+  const [hour, minute, second] = [match[4] ?? match[9], match[5] ?? match[10], match[6] ?? match[11]].map((part) => Number(part ?? 0)) as [number, number, number];
+  if (month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || hour > 23 || minute > 59 || second > 59) return null;
+  const fraction = (match[7] ?? match[12] ?? '').slice(0, FRACTION_DIGITS).replace(/0+$/, '');
+  const zone = printedZone(match[8] ?? 'Z');
+  const date = [String(year).padStart(4, '0'), two(month), two(day)].join('-');
+  return `${date} ${two(hour)}:${two(minute)}:${two(second)}${fraction === '' ? '' : `.${fraction}`} ${zone}`;
+}
+
+/** Only the full form, which a test's `at` must have: RFC 3339 with a zone. Returns milliseconds since 1970, or null. */
+export function rfc3339Ms(text: string): number | null {
+  if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/.test(text) || goTimestamp(text) === null) return null;
+  // Date.parse is exact for three fraction digits only, so the rest is cut off.
+  const ms = Date.parse(text.replace(/(\.\d{3})\d+/, '$1'));
+  return Number.isNaN(ms) ? null : ms;
+}
+
+function daysIn(year: number, month: number): number {
+  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
+  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
+}
+
+function printedZone(zone: string): string {
+  if (zone === 'Z' || zone === '+00:00' || zone === '-00:00') return '+0000 UTC';
+  const offset = zone.replace(':', '');
+  return `${offset} ${offset}`;
+}
+
+function two(value: number): string {
+  return String(value).padStart(2, '0');
+}

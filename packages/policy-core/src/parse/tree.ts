@@ -1,0 +1,183 @@
+/** The composed document -> our tree: aliases shared, merge keys applied, keys unique, tags known, size bounded. */
+import { isAlias, isMap, isScalar } from 'yaml';
+import type { Alias, Document, ParsedNode, Scalar, YAMLMap } from 'yaml';
+import { quote } from '../problem.ts';
+import type { ProblemCode } from '../problem.ts';
+import type { Findings } from './findings.ts';
+import type { ListNode, MapNode, Node, Pair, ScalarNode } from './nodes.ts';
+import { SCALAR_TAGS, resolveScalar } from './scalar.ts';
+import type { ScalarTag } from './scalar.ts';
+
+/** Nodes of a document after its aliases are followed. A policy with ten thousand rules has fewer. */
+export const MAX_NODES = 300_000;
+
+/** Collections in collections. Policies need a dozen; a reader that recurses survives this many on any stack. */
+export const MAX_DEPTH = 64;
+
+/** Size and depth with aliases followed. */
+interface Measure {
+  readonly nodes: number;
+  readonly depth: number;
+}
+
+/** A node that is still being built: an alias to it would make it contain itself. */
+const UNFINISHED = Symbol('unfinished');
+
+interface Building {
+  readonly text: string;
+  readonly findings: Findings;
+  /** The latest node of each anchor, as aliases after it see it. */
+  readonly anchors: Map<string, Node | typeof UNFINISHED>;
+  readonly measures: Map<Node, Measure>;
+  /** Where the depth limit was crossed is said once. */
+  tooDeep: boolean;
+}
+
+/** Builds the tree, or returns null after reporting why there is none. `text` is what the document was composed from. */
+export function buildTree(document: Document.Parsed, text: string, findings: Findings): { readonly root: Node | null } | null {
+  if (document.contents === null) return { root: null };
+  const building: Building = { text, findings, anchors: new Map(), measures: new Map(), tooDeep: false };
+  const root = build(document.contents, building);
+  const size = building.measures.get(root)?.nodes ?? 0;
+  if (size > MAX_NODES) {
+    const [code, how]: [ProblemCode, string] = building.anchors.size > 0 ? ['YAML_ALIAS', ' after its aliases are followed'] : ['YAML_TOO_LARGE', ''];
+    findings.error(code, root.offset, `the document has more than ${MAX_NODES} values${how}: split it into several policies`);
+  }
+  return findings.failed ? null : { root };
+}
+
+function build(source: ParsedNode, building: Building): Node {
+  if (isAlias(source)) return followAlias(source, building);
+  const anchor = source.anchor;
+  if (anchor !== undefined) {
+    checkAnchor(anchor, source.range[0], building);
+    building.anchors.set(anchor, UNFINISHED);
+  }
+  const node = isScalar(source) ? buildScalar(source, building) : isMap(source) ? buildMap(source, building) : buildList(source, building);
+  if (anchor !== undefined) building.anchors.set(anchor, node);
+  return node;
+}
+
+function followAlias(alias: Alias.Parsed, building: Building): Node {
+  const [offset] = alias.range;
+  checkAnchor(alias.source, offset, building);
+  const target = building.anchors.get(alias.source);
+  if (target !== undefined && target !== UNFINISHED) return target;
+  const why = target === UNFINISHED ? 'stands inside what it refers to' : 'refers to nothing: no anchor of that name stands before it';
+  building.findings.error('YAML_ALIAS', offset, `the alias ${quote(alias.source)} ${why}`);
+  return measured({ kind: 'scalar', text: '', plain: true, tag: null, offset }, { nodes: 1, depth: 0 }, building);
+}
+
+/** yaml.v3 knows no other names; where a name would end differently, an alias would mean something else. */
+function checkAnchor(name: string, offset: number, { findings }: Building): void {
+  if (!/^[0-9A-Za-z_-]+$/.test(name)) findings.error('YAML_ALIAS', offset, `the anchor name ${quote(name)} may only have letters, digits, \`_\` and \`-\``);
+}
+
+function buildScalar(source: Scalar.Parsed, building: Building): ScalarNode {
+  const [offset, end] = source.range;
+  const node: ScalarNode = { kind: 'scalar', text: source.source, plain: source.type === 'PLAIN', tag: scalarTag(source, building), offset };
+  if (node.tag !== null && resolveScalar(node.text, node.plain, node.tag) === null) {
+    building.findings.error('YAML_TAG', offset, `${quote(node.text)} is no !!${node.tag}`);
+  }
+  if (source.type === 'QUOTE_DOUBLE' && /\\u[dD][89a-fA-F]/.test(building.text.slice(offset, end)) && hasSurrogateEscape(building.text.slice(offset, end))) {
+    building.findings.error('YAML_SYNTAX', offset, 'an escape names half a character (a surrogate): write the character itself, or \\U and eight digits');
+  }
+  return measured(node, { nodes: 1, depth: 0 }, building);
+}
+
+/** Escapes read in pairs, so that `\\ud800` (a backslash, then letters) is left alone. */
+function hasSurrogateEscape(quoted: string): boolean {
+  return [...quoted.matchAll(/\\(u[0-9a-fA-F]{4}|.)/gs)].some(([, escape]) => /^u[dD][89a-fA-F]/.test(escape ?? ''));
+}
+
+function scalarTag(source: Scalar.Parsed, building: Building): ScalarTag | null {
+  if (source.tag === undefined) return null;
+  const tag = SCALAR_TAGS.find((known) => source.tag === `tag:yaml.org,2002:${known}`);
+  if (tag === undefined) refuseTag(source.tag, source.range[0], building);
+  return tag ?? null;
+}
+
+function refuseTag(tag: string, offset: number, { findings }: Building): void {
+  findings.error('YAML_TAG', offset, `the tag ${quote(tag)} means nothing in a policy: remove it (known are ${SCALAR_TAGS.map((known) => `!!${known}`).join(' ')})`);
+}
+
+function buildList(source: Extract<ParsedNode, { items: ParsedNode[] }>, building: Building): ListNode {
+  checkCollectionTag(source, building);
+  const items = source.items.map((item) => build(item, building));
+  return measuredOver({ kind: 'list', items, offset: source.range[0] }, items, building);
+}
+
+function checkCollectionTag(source: { tag?: string | undefined; range: readonly [number, number, number] }, building: Building): void {
+  const { tag } = source;
+  if (tag !== undefined && tag !== 'tag:yaml.org,2002:map' && tag !== 'tag:yaml.org,2002:seq') refuseTag(tag, source.range[0], building);
+}
+
+function buildMap(source: YAMLMap.Parsed, building: Building): MapNode {
+  checkCollectionTag(source, building);
+  const pairs = new Map<string, Pair>();
+  const merges: { readonly value: Node; readonly written: ParsedNode | null; readonly offset: number }[] = [];
+  const lines = new Map<string, number>();
+  for (const item of source.items) {
+    const value = item.value === null ? emptyAfter(item.key, building) : undefined;
+    const key = build(item.key, building);
+    const built = value ?? build(item.value as ParsedNode, building);
+    if (key.kind !== 'scalar') {
+      building.findings.error('TYPE', key.offset, `a key must be a text, not a ${key.kind}`);
+      continue;
+    }
+    const first = lines.get(key.text);
+    if (first !== undefined) {
+      building.findings.error('YAML_DUPLICATE_KEY', key.offset, `the key ${quote(key.text)} stands twice in one mapping, first in line ${building.findings.at(first).line}: keep one`);
+      continue;
+    }
+    lines.set(key.text, key.offset);
+    if (key.text === '<<' && key.plain && key.tag === null) merges.push({ value: built, written: item.value, offset: key.offset });
+    else if (isEmptyKey(key)) building.findings.error('TYPE', key.offset, 'a key is missing before the colon');
+    else pairs.set(key.text, { key, value: built });
+  }
+  for (const merge of merges) applyMerge(pairs, merge, building);
+  const offset = source.range[0];
+  return measuredOver({ kind: 'map', pairs, offset }, [...pairs.values()].flatMap((pair) => [pair.key, pair.value]), building);
+}
+
+function isEmptyKey(key: ScalarNode): boolean {
+  return key.plain && resolveScalar(key.text, true, key.tag)?.kind === 'null';
+}
+
+function emptyAfter(key: ParsedNode, building: Building): ScalarNode {
+  return measured({ kind: 'scalar', text: '', plain: true, tag: null, offset: key.range[1] }, { nodes: 1, depth: 0 }, building);
+}
+
+/** Explicit keys beat merged ones, earlier mappings of a list beat later ones. An alias to a list is refused, as yaml.v3 does. */
+function applyMerge(pairs: Map<string, Pair>, merge: { readonly value: Node; readonly written: ParsedNode | null; readonly offset: number }, building: Building): void {
+  const sources = merge.value.kind === 'list' && !isAlias(merge.written) ? merge.value.items : [merge.value];
+  for (const source of sources) {
+    if (source.kind !== 'map') {
+      building.findings.error('YAML_MERGE', merge.offset, 'a merge key (`<<`) needs a mapping, or a list of mappings');
+      continue;
+    }
+    for (const [name, pair] of source.pairs) {
+      if (!pairs.has(name)) pairs.set(name, pair);
+    }
+  }
+}
+
+function measuredOver<Built extends Node>(node: Built, parts: readonly Node[], building: Building): Built {
+  let nodes = 1;
+  let depth = 0;
+  for (const part of parts) {
+    const measure = building.measures.get(part);
+    nodes += measure?.nodes ?? 1;
+    depth = Math.max(depth, measure?.depth ?? 0);
+  }
+  if (depth + 1 > MAX_DEPTH && !building.tooDeep) {
+    building.tooDeep = true;
+    building.findings.error('YAML_TOO_DEEP', node.offset, `collections are nested deeper than ${MAX_DEPTH} levels`);
+  }
+  return measured(node, { nodes, depth: depth + 1 }, building);
+}
+
+function measured<Built extends Node>(node: Built, measure: Measure, building: Building): Built {
+  building.measures.set(node, measure);
+  return node;
+}

@@ -1,0 +1,73 @@
+/**
+ * YAML text -> one tree, or what is wrong with it. The library gives syntax and places; what it is lenient about and
+ * Go's yaml.v3 is not is refused in tree.ts. Depth and size are checked while the text is read, before anything
+ * recursive sees it.
+ */
+import { Composer, Lexer, Parser, isDocument } from 'yaml';
+import type { CST, Document, YAMLError } from 'yaml';
+import type { Findings } from './findings.ts';
+import type { Node } from './nodes.ts';
+import { MAX_DEPTH, buildTree } from './tree.ts';
+
+/** Lexical pieces of a text. A policy of a mebibyte that a person wrote has fewer; a text made of brackets has more. */
+const MAX_LEXEMES = 600_000;
+
+/** The parser's stack holds a few tokens for each level of nesting. */
+const MAX_STACK = 4 * MAX_DEPTH;
+
+/** Returns the root (null = an empty document), or null after reporting why there is none. */
+export function readYaml(text: string, findings: Findings): { readonly root: Node | null } | null {
+  const documents = compose(text, findings);
+  if (documents === null) return null;
+  const [document, second] = documents;
+  if (document === undefined) return { root: null };
+  for (const fault of document.errors) report(fault, findings);
+  if (second !== undefined) {
+    findings.error('YAML_SEVERAL_DOCUMENTS', startOf(second), 'a second document starts here: a policy file is one document; put the other into a file of its own');
+  }
+  if (findings.failed) return null;
+  return buildTree(document, text, findings);
+}
+
+function compose(text: string, findings: Findings): readonly Document.Parsed[] | null {
+  const parser = new Parser();
+  const composer = new Composer({ schema: 'failsafe', resolveKnownTags: false, uniqueKeys: false, prettyErrors: false, logLevel: 'silent' });
+  const documents: Document.Parsed[] = [];
+  const take = (tokens: Iterable<CST.Token>): void => {
+    for (const token of tokens) {
+      if (token.type === 'directive') findings.error('YAML_SYNTAX', token.offset, 'a directive: policies are read without any; remove the line');
+      for (const document of composer.next(token)) documents.push(document);
+    }
+  };
+  let lexemes = 0;
+  for (const lexeme of new Lexer().lex(text)) {
+    if (++lexemes > MAX_LEXEMES) {
+      findings.error('YAML_TOO_LARGE', parser.offset, `the text has more than ${MAX_LEXEMES} pieces: split it into several policies`);
+      return null;
+    }
+    take(parser.next(lexeme));
+    if (parser.stack.length > MAX_STACK) return tooDeep(parser.offset, findings);
+  }
+  take(parser.end());
+  for (const document of composer.end(false)) documents.push(document);
+  return documents.filter(isDocument);
+}
+
+function tooDeep(offset: number, findings: Findings): null {
+  findings.error('YAML_TOO_DEEP', offset, `collections are nested deeper than ${MAX_DEPTH} levels`);
+  return null;
+}
+
+function startOf(document: Document.Parsed): number {
+  return document.contents?.range[0] ?? document.range[0];
+}
+
+/** The library's words are good; only its talk about how it was called is not for authors of policies. */
+function report(fault: YAMLError, findings: Findings): void {
+  const message = fault.code === 'RESOURCE_EXHAUSTION' ? 'the text is nested too deeply' : lowerFirst(fault.message);
+  findings.error('YAML_SYNTAX', fault.pos[0], message);
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
