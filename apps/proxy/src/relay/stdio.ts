@@ -1,0 +1,191 @@
+/**
+ * The relay between our own standard streams and a child's: what `portcullis-proxy -- command` is. The child is started before
+ * anything else happens. Either side that stops reading stops the other from being read; neither can make us hold more than
+ * one chunk and our own small answers.
+ */
+import type { Readable, Writable } from 'node:stream';
+import { startChild } from '../upstream/child.ts';
+import type { Child, ExitStatus } from '../upstream/child.ts';
+import { createFraming } from './framing.ts';
+import type { FramingEvents } from './framing.ts';
+import type { Gate } from './gate.ts';
+import type { RelayLimits } from './limits.ts';
+import { createSession } from './session.ts';
+import type { Session } from './session.ts';
+
+export interface StdioRelay {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly gate: Gate;
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  readonly env: NodeJS.ProcessEnv;
+  readonly limits: RelayLimits;
+  /** Where signals come from: the process, but in tests. */
+  readonly signals?: SignalSource;
+}
+
+export interface SignalSource {
+  on(signal: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void): unknown;
+  off(signal: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void): unknown;
+}
+
+/** After the agent's end of input with nothing left to answer. The official clients wait as long before they send SIGTERM. */
+const EOF_GRACE_MS = 2_000;
+/** After a signal. Clients that probe a server kill it one second after SIGTERM, and we must be gone with it. */
+const SIGNAL_GRACE_MS = 300;
+/** How long requests that were sent before the end of input may still be answered: half of the official clients' timeout. */
+const DRAIN_MS = 30_000;
+/** How long the agent may take to read the last answers. */
+const FLUSH_MS = 5_000;
+const FORWARDED_SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+/**
+ * Runs until the child has ended and its output is written. Resolves to the status that our process should end with; the
+ * caller then exits, since our standard input may still be open.
+ */
+export async function runStdioRelay(relay: StdioRelay): Promise<ExitStatus> {
+  const child = startChild(relay);
+  const { stdin, stdout, limits } = relay;
+  const session = createSession(relay.gate, limits, {
+    toClient: (bytes) => {
+      if (stdout.writable) stdout.write(bytes);
+    },
+    toServer: (bytes) => {
+      if (child.stdin.writable) child.stdin.write(bytes);
+    },
+  });
+  const shutdown = createShutdown(child, session);
+
+  // A broken pipe on either side is the end of the session, not a fault of ours.
+  stdout.on('error', shutdown.now);
+  child.stdin.on('error', shutdown.now);
+  stdin.on('error', shutdown.drain);
+  child.stdout.on('error', shutdown.now);
+
+  const up = pump(stdin, createFraming(limits.maxLineBytes, session.client), [
+    { sink: child.stdin, full: () => child.stdin.writableNeedDrain },
+    { sink: stdout, full: () => stdout.writableLength > limits.maxUnreadBytes },
+  ]);
+  stdin.on('end', shutdown.drain);
+  const fromServer: FramingEvents = {
+    line: (line) => {
+      session.server.line(line);
+      shutdown.check();
+    },
+    tooLong: (ends) => {
+      session.server.tooLong(ends);
+      shutdown.check();
+    },
+  };
+  const down = pump(child.stdout, createFraming(limits.maxLineBytes, fromServer), [
+    { sink: stdout, full: () => stdout.writableNeedDrain },
+    { sink: child.stdin, full: () => child.stdin.writableLength > limits.maxUnreadBytes },
+  ]);
+  const onSignal = (signal: NodeJS.Signals): void => child.stop({ signal, graceMs: SIGNAL_GRACE_MS });
+  const signals = relay.signals ?? process;
+  for (const signal of FORWARDED_SIGNALS) signals.on(signal, onSignal);
+
+  const status = await child.ended;
+  for (const signal of FORWARDED_SIGNALS) signals.off(signal, onSignal);
+  shutdown.cancel();
+  up.stop();
+  down.stop();
+  session.upstreamGone(`The upstream server has ended (${status.signal ?? `exit code ${status.code}`})`);
+  session.close();
+  await flush(stdout);
+  return status;
+}
+
+/* Ending */
+
+interface Shutdown {
+  /** The agent will send nothing more: what it has asked may still be answered. */
+  readonly drain: () => void;
+  /** To be called when an answer may have come. */
+  readonly check: () => void;
+  /** Nobody reads any more. */
+  readonly now: () => void;
+  readonly cancel: () => void;
+}
+
+function createShutdown(child: Child, session: Session): Shutdown {
+  let draining: NodeJS.Timeout | null = null;
+  const now = (): void => child.stop({ graceMs: EOF_GRACE_MS });
+  const check = (): void => {
+    if (draining !== null && session.unanswered() === 0) now();
+  };
+  return {
+    now,
+    check,
+    drain: () => {
+      child.stdin.end();
+      draining ??= setTimeout(now, DRAIN_MS);
+      check();
+    },
+    cancel: () => {
+      if (draining !== null) clearTimeout(draining);
+    },
+  };
+}
+
+/** Waits until everything is handed to the system, as far as somebody reads it. */
+async function flush(stdout: Writable): Promise<void> {
+  if (!stdout.writable) return;
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, FLUSH_MS);
+    const done = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    stdout.once('error', done);
+    stdout.write('', done);
+  });
+}
+
+/* Flow */
+
+interface Sink {
+  readonly sink: Writable;
+  /** Whether the source must wait for this sink. */
+  readonly full: () => boolean;
+}
+
+/** Feeds the framing from the source, as fast as all sinks take what comes of it. */
+function pump(source: Readable, framing: ReturnType<typeof createFraming>, sinks: readonly Sink[]): { stop(): void } {
+  let stopped = false;
+  const isOpen = ({ sink }: Sink): boolean => !sink.destroyed && !sink.writableEnded;
+  const resumeWhenFree = (): void => {
+    if (!stopped && !sinks.some((one) => isOpen(one) && one.full())) source.resume();
+  };
+  // All lines of one chunk leave in one write.
+  const together = (act: () => void): void => {
+    for (const { sink } of sinks) sink.cork();
+    act();
+    for (const { sink } of sinks) sink.uncork();
+  };
+  const onData = (chunk: Buffer): void => {
+    together(() => framing.push(chunk));
+    if (sinks.some((one) => isOpen(one) && one.full())) source.pause();
+  };
+  const onEnd = (): void => together(() => framing.end());
+  for (const { sink } of sinks) {
+    sink.on('drain', resumeWhenFree);
+    sink.on('close', resumeWhenFree);
+  }
+  source.on('data', onData);
+  source.once('end', onEnd);
+  return {
+    stop() {
+      stopped = true;
+      source.off('data', onData);
+      source.off('end', onEnd);
+      source.pause();
+      for (const { sink } of sinks) {
+        sink.off('drain', resumeWhenFree);
+        sink.off('close', resumeWhenFree);
+      }
+    },
+  };
+}
