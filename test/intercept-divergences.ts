@@ -1,0 +1,51 @@
+/**
+ * Where Portcullis differs from Intercept on purpose, case by case, with the reason. Each runner checks that what is
+ * listed really differs and that nothing else does. docs/compatibility.md tells the same to users.
+ */
+
+/** How one step of a case of evaluate.json is decided here. */
+export interface Deviation {
+  readonly decision: 'allow' | 'deny';
+  readonly reason: string;
+}
+
+export interface EvaluateDivergence {
+  readonly why: string;
+  /** Step (from 0) to what is decided instead. `unloadable`: the text is refused already. */
+  readonly steps: ReadonlyMap<number, Deviation> | 'unloadable';
+}
+
+const ERROR: Deviation = { decision: 'deny', reason: 'error' };
+const LIMIT: Deviation = { decision: 'deny', reason: 'limit' };
+const ALLOWED: Deviation = { decision: 'allow', reason: 'allowed' };
+
+const INEXACT = 'A number that a double cannot hold is not compared: the upstream may read another value than the rule. An error, so deny.';
+const NEGATIVE = 'A negative amount would buy budget back; it is refused.';
+
+/** Deciding (evaluate.json). All are stricter, or marked divergeOk in the vectors. */
+export const EVALUATE_DIVERGENCES: ReadonlyMap<string, EvaluateDivergence> = new Map<string, EvaluateDivergence>([
+  ['eq-uint64', { why: INEXACT, steps: new Map([[1, ERROR]]) }],
+  ['eq-2pow53-plus-1', { why: INEXACT, steps: new Map([[1, ERROR]]) }],
+  ['lte-2pow53', { why: INEXACT, steps: new Map([[1, ERROR]]) }],
+  ['lte-float-beyond-uint64', { why: INEXACT, steps: new Map([[0, ERROR]]) }],
+  ['hide-no-glob', { why: 'Names under hide are globs, so `delete_*` hides what it matches.', steps: new Map([[0, { decision: 'deny', reason: 'hidden' }]]) }],
+  [
+    'rate-clock-backwards',
+    { why: 'The later window is kept when the clock steps back, so that a step never frees budget (divergeOk).', steps: new Map([[1, LIMIT], [3, LIMIT]]) },
+  ],
+  [
+    'rate-name-_global-tool-shares-key',
+    { why: 'A tool named `_global` and the entry `*` count apart (divergeOk).', steps: new Map([[0, ALLOWED], [1, ALLOWED]]) },
+  ],
+  ['increment_from-negative', { why: `${NEGATIVE} (divergeOk)`, steps: new Map([[0, ERROR], [1, LIMIT], [2, ALLOWED]]) }],
+  ['increment_from-2pow63-overflow', { why: 'Amounts are counted exactly at any size and do not overflow (divergeOk).', steps: new Map([[0, LIMIT], [1, LIMIT], [2, LIMIT]]) }],
+  ['state-two-counters-second-fails-rolls-back', { why: NEGATIVE, steps: new Map([[4, ERROR]]) }],
+  ['backend-down-closed', { why: 'A store that fails is an error and is called one; Intercept tells the agent that a limit was reached. Both deny.', steps: new Map([[0, ERROR]]) }],
+  ['backend-down-open', { why: 'There is no fail-open mode.', steps: new Map([[0, ERROR], [1, ERROR], [2, ERROR]]) }],
+  ['backend-down-closed-exists-false-passes', { why: 'A counter that cannot be read is an error, not an absent value.', steps: new Map([[1, ERROR]]) }],
+  ['counter-increment-negative', { why: `${NEGATIVE} (divergeOk)`, steps: 'unloadable' }],
+  ['null-tool-key-dropped', { why: 'A key that is missing is an error of the author, not a reason to drop an entry.', steps: 'unloadable' }],
+  ['rate-bogus-action-overwritten', { why: 'An action that does not exist is refused beside a rate_limit too.', steps: 'unloadable' }],
+  ['unknown-keys-ignored', { why: 'Unknown keys are errors: a misspelt rule must not be dropped in silence.', steps: 'unloadable' }],
+  ['second-document-ignored', { why: 'A second document is refused rather than ignored.', steps: 'unloadable' }],
+]);
