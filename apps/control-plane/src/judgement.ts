@@ -1,11 +1,13 @@
 /** What one policy document is worth on its own: parsed, and held against the tests that it carries about itself. */
-import { parsePolicy, runPolicyTests } from '@portcullis/policy-core';
+import { codeFrame, parsePolicy, runPolicyTests } from '@portcullis/policy-core';
 import type { Policy, Problem, TestFailure } from '@portcullis/policy-core';
 
 export interface Judgement {
-  /** Null where the document may not be published: it has errors, or a test of its own fails. */
+  /** Whether the document may be published: it has no errors, and none of its own tests fails. */
+  readonly ok: boolean;
+  /** Null where the text has errors; a policy whose tests fail can still be asked (`portcullis eval`). */
   readonly policy: Policy | null;
-  /** Errors and warnings. */
+  /** Errors and warnings, failing tests among the errors. */
   readonly problems: readonly Problem[];
   readonly tests: { readonly passed: number; readonly failed: number };
 }
@@ -13,12 +15,22 @@ export interface Judgement {
 /** Parses a document and runs its tests; a failing test is an error at the test's place. */
 export function judgeDocument(source: { readonly id: string; readonly bytes: Uint8Array }): Judgement {
   const parsed = parsePolicy(source);
-  if (!parsed.ok) return { policy: null, problems: parsed.problems, tests: { passed: 0, failed: 0 } };
-  const report = runPolicyTests(parsed.policy, parsed.tests);
-  const failures = report.failures.map((failure) => testProblem(source, failure));
-  return {
-    policy: failures.length === 0 ? parsed.policy : null,
-    problems: [...parsed.problems, ...failures],
-    tests: { passed: report.passed, failed: report.failed },
-  };
+  if (!parsed.ok) return { ok: false, policy: null, problems: parsed.problems, tests: { passed: 0, failed: 0 } };
+  const { passed, failed, failures } = runPolicyTests(parsed.policy, parsed.tests);
+  const problems = [...parsed.problems, ...testProblems(source, failures)];
+  return { ok: failed === 0, policy: parsed.policy, problems, tests: { passed, failed } };
+}
+
+function testProblems({ id, bytes }: { readonly id: string; readonly bytes: Uint8Array }, failures: readonly TestFailure[]): readonly Problem[] {
+  if (failures.length === 0) return [];
+  const lines = new TextDecoder().decode(bytes).split(/\r\n|\r|\n/);
+  return failures.map(({ message, at }) => ({
+    file: id,
+    line: at.line,
+    column: at.column,
+    code: 'TEST_FAILED',
+    severity: 'error',
+    message,
+    frame: codeFrame(at.line, at.column, lines[at.line - 1] ?? ''),
+  }));
 }

@@ -6,7 +6,7 @@ export type { JsonObject, JsonValue } from './json.ts';
 export type { Condition, Counter, Entry, Match, Mode, OnStale, Operator, PlacedName, Policy, PolicyTest, PolicyTestStep, PolicyValue, Position, Rule, Window } from './policy.ts';
 export { OPERATORS, POLICY_MODEL, WINDOWS } from './policy.ts';
 export type { Problem, ProblemCode, Severity } from './problem.ts';
-export { formatProblem, PROBLEM_CODES } from './problem.ts';
+export { codeFrame, formatProblem, PROBLEM_CODES } from './problem.ts';
 export { checkPolicySet } from './check-set.ts';
 export type { Glob } from './glob.ts';
 export { compileGlob, isExact, MAX_GLOB_LENGTH } from './glob.ts';

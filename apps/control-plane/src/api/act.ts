@@ -2,6 +2,7 @@
 import type { Command } from '../domain/command.ts';
 import { VERSION_EVENTS } from '../domain/events.ts';
 import type { Recorded } from '../domain/events.ts';
+import { idempotencyKey } from '../domain/fold.ts';
 import type { PlaneState } from '../domain/state.ts';
 import { answer, refusal } from './answer.ts';
 import type { ApiParts, Operator } from './parts.ts';
@@ -38,6 +39,7 @@ export function act(parts: ApiParts, command: Command, why: Why, more: (recorded
  */
 export function momentOf(parts: Pick<ApiParts, 'plane' | 'now'>, why: Pick<Why, 'operator' | 'idem'>): number {
   if (why.idem === null) return parts.now();
-  const [first] = parts.plane.state().idempotency.get(`${why.operator.token.token} ${why.idem}`)?.seqs ?? [];
+  const key = idempotencyKey({ kind: 'operator', id: why.operator.token.token }, why.idem);
+  const [first] = parts.plane.state().idempotency.get(key)?.seqs ?? [];
   return (first === undefined ? undefined : parts.plane.history.at(first)?.atMs) ?? parts.now();
 }

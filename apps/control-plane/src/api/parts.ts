@@ -1,17 +1,22 @@
 /** What the API stands on, and what a request carries once it has been let in. */
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { DecisionStore } from '../decisions/decisions.ts';
+import type { Refusal } from '../domain/command.ts';
 import type { Auth } from '../domain/events.ts';
+import type { Outstanding } from '../domain/outstanding.ts';
 import type { OperatorToken } from '../domain/state.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Plane } from '../plane.ts';
 import type { WatchStatus } from '../watch/watch.ts';
+import type { NewToken } from './operator-token.ts';
 import type { WriteBack } from './write-back.ts';
 
 export interface ApiParts {
   readonly plane: Plane;
   readonly fleet: Fleet;
   readonly decisions: DecisionStore;
+  /** What of the refusals and waiting removals still stands. */
+  readonly outstanding: () => Outstanding;
   /** How the watcher of the policy directory is. */
   readonly watch: () => WatchStatus;
   /** The policy directory, absolute. */
@@ -22,10 +27,10 @@ export interface ApiParts {
   readonly hostNames: ReadonlySet<string>;
   /** Ids of the tokens that this machine's own users use. */
   readonly localTokens: ReadonlySet<string>;
-  /** Makes a join token; answers the secret text that the host is given, and what is recorded of it. */
-  readonly makeJoinToken: () => { readonly token: string; readonly text: string; readonly secretSha256: string };
+  /** Makes a join token: its id, the text that the host is given, and what is recorded of it. */
+  readonly makeJoinToken: () => NewToken;
   /** POST /v1/join: what a host without any credential but a join token may ask. */
-  readonly join: (body: unknown) => { readonly ok: true; readonly body: unknown } | { readonly ok: false; readonly refusal: import('../domain/command.ts').Refusal };
+  readonly join: (body: unknown) => { readonly ok: true; readonly body: unknown } | { readonly ok: false; readonly refusal: Refusal };
   readonly startedAtMs: number;
   readonly now: () => number;
   readonly random: (bytes: number) => Buffer;

@@ -2,7 +2,8 @@
 import { selects } from '@portcullis/policy-core';
 import type { Problem, Restriction } from '@portcullis/policy-core';
 import type { Recorded } from '../domain/events.ts';
-import type { HeldContent, Host, PlaneState, RestrictionInForce } from '../domain/state.ts';
+import type { Outstanding } from '../domain/outstanding.ts';
+import type { HeldContent, Host, PlaneState, Refused } from '../domain/state.ts';
 import type { Fleet, ProxyView } from '../fleet/fleet.ts';
 import type { ApiParts } from './parts.ts';
 
@@ -13,31 +14,46 @@ export interface StatusView {
   readonly size: number;
   readonly policiesVersion: number;
   readonly restrictionsVersion: number;
-  readonly policies: number;
+  readonly policies: readonly PolicyView[];
   readonly directory: string;
-  readonly watch: { readonly state: string; readonly sinceMs: number; readonly lastScanAtMs: number | null; readonly problem: string | null };
+  readonly watch: { readonly state: 'starting' | 'watching' | 'failed'; readonly sinceMs: number; readonly lastScanAtMs: number | null; readonly problem: string | null };
   readonly problems: readonly ProblemView[];
   readonly pendingRemovals: readonly PendingView[];
   readonly holds: readonly HeldContent[];
-  readonly restrictions: readonly RestrictionInForce[];
-  readonly fleet: Readonly<Record<ProxyView['state'] | 'proxies' | 'hosts', number>>;
+  readonly restrictions: readonly RestrictionView[];
+  readonly fleet: FleetCounts;
   readonly startedAtMs: number;
 }
 
-/** Something that an author or operator should see to. */
-export interface ProblemView {
+export interface PolicyView {
   readonly policy: string;
-  readonly why: string;
+  readonly since: number;
   readonly sinceMs: number;
+  readonly textSha256: string;
+}
+
+/** A problem that keeps a document's newest content from being published. */
+export interface ProblemView extends Problem {
+  readonly why: Refused['why'];
+  /** The event that recorded the refusal. */
   readonly seq: number;
-  readonly problems: readonly Problem[];
+  readonly sinceMs: number;
 }
 
 export interface PendingView {
   readonly change: string;
   readonly removes: readonly string[];
+  /** Why it waits and what to do. */
+  readonly message: string;
   readonly sinceMs: number;
   readonly seq: number;
+}
+
+export interface RestrictionView extends Restriction {
+  /** The version that imposed it. */
+  readonly since: number;
+  /** How many known proxies it is about. */
+  readonly proxies: number;
 }
 
 export interface HostView extends Host {
@@ -45,7 +61,9 @@ export interface HostView extends Host {
   readonly connected: number;
 }
 
-export function statusView(parts: Pick<ApiParts, 'plane' | 'fleet' | 'watch' | 'directory' | 'startedAtMs'>): StatusView {
+export type FleetCounts = Readonly<Record<ProxyView['state'] | 'proxies' | 'hosts', number>>;
+
+export function statusView(parts: Pick<ApiParts, 'plane' | 'fleet' | 'watch' | 'directory' | 'startedAtMs' | 'outstanding'>): StatusView {
   const state = parts.plane.state();
   const watch = parts.watch();
   return {
@@ -55,27 +73,32 @@ export function statusView(parts: Pick<ApiParts, 'plane' | 'fleet' | 'watch' | '
     size: state.size,
     policiesVersion: state.policiesVersion,
     restrictionsVersion: state.restrictionsVersion,
-    policies: state.policies.size,
+    policies: [...state.policies.values()].map(({ policy, since, sinceMs, content }) => ({ policy, since, sinceMs, textSha256: content.textSha256 })),
     directory: parts.directory,
     watch: { state: watch.state, sinceMs: watch.since, lastScanAtMs: watch.lastScanAt, problem: watch.problem?.message ?? null },
-    problems: problemViews(state),
-    pendingRemovals: pendingViews(state),
+    problems: problemViews(parts.outstanding()),
+    pendingRemovals: pendingViews(parts.outstanding()),
     holds: state.holds,
-    restrictions: [...state.restrictions.values()],
+    restrictions: restrictionViews(state, parts.fleet),
     fleet: fleetCounts(parts.fleet, state),
     startedAtMs: parts.startedAtMs,
   };
 }
 
-/** What was refused and still is, by policy. */
-export function problemViews(state: PlaneState): readonly ProblemView[] {
-  return [...state.refused.values()].map(({ policy, why, problems, seq, atMs }) => ({ policy, why, problems, seq, sinceMs: atMs }));
+/** What keeps documents' newest content out of force; held content and waiting removals are told apart from these. */
+export function problemViews({ refused }: Outstanding): readonly ProblemView[] {
+  return refused.flatMap(({ why, problems, seq, atMs }) =>
+    why === 'held' || why === 'removal' ? [] : problems.filter(({ severity }) => severity === 'error').map((problem) => ({ ...problem, why, seq, sinceMs: atMs })),
+  );
 }
 
-export function pendingViews(state: PlaneState): readonly PendingView[] {
-  return [...state.pendingRemovals.values()]
-    .filter((pending) => !pending.confirmed)
-    .map(({ change, removes, seq, atMs }) => ({ change, removes, seq, sinceMs: atMs }));
+export function pendingViews({ removals }: Outstanding): readonly PendingView[] {
+  return removals.map(({ change, removes, message, seq, atMs }) => ({ change, removes, message, seq, sinceMs: atMs }));
+}
+
+export function restrictionViews(state: PlaneState, fleet: Fleet): readonly RestrictionView[] {
+  const proxies = fleet.proxies();
+  return [...state.restrictions.values()].map(({ restriction, since }) => ({ ...restriction, since, proxies: restricted(restriction, proxies).length }));
 }
 
 export function hostViews(state: PlaneState, fleet: Fleet): readonly HostView[] {
@@ -86,7 +109,7 @@ export function hostViews(state: PlaneState, fleet: Fleet): readonly HostView[] 
   });
 }
 
-function fleetCounts(fleet: Fleet, state: PlaneState): StatusView['fleet'] {
+function fleetCounts(fleet: Fleet, state: PlaneState): FleetCounts {
   const counts = { proxies: 0, hosts: 0, current: 0, behind: 0, refused: 0, offline: 0 };
   for (const proxy of fleet.proxies()) {
     counts.proxies += 1;

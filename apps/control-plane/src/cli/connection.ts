@@ -126,7 +126,7 @@ function causeOf(error: unknown): string {
 }
 
 function queryText(query: Query): string {
-  const given = Object.entries(query).flatMap(([key, value]) => (value === undefined ? [] : [[key, String(value)]]));
+  const given = Object.entries(query).flatMap(([key, value]) => (value === undefined ? [] : [[key, String(value)] satisfies [string, string]]));
   return given.length === 0 ? '' : `?${new URLSearchParams(given).toString()}`;
 }
 

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
-import { compilePolicies, decide, formatProblem, memoryCounters } from '@portcullis/policy-core';
+import { compilePolicies, decide, defaultServer, formatProblem, memoryCounters } from '@portcullis/policy-core';
 import type { Decision, Enforcement, Policy } from '@portcullis/policy-core';
 import { judgeDocument } from '../judgement.ts';
 import { readCall } from './call-line.ts';
@@ -57,7 +57,7 @@ function load(file: string, terminal: Terminal): Policy | undefined {
   const read = readDocument({ shown: file, absolute: path.resolve(terminal.cwd, file) });
   const judgement = read.ok ? judgeDocument({ id: path.basename(file), bytes: read.bytes }) : { policy: null, problems: [read.problem] };
   for (const problem of judgement.problems) terminal.err(printableLines(formatProblem({ ...problem, file })));
-  if (judgement.policy === null) terminal.err(`${file} would not be published, so that it decides nothing. Mend it, then ask again.`);
+  if (judgement.policy === null) terminal.err(`${file} has errors, so that it decides nothing. Mend it, then ask again.`);
   return judgement.policy ?? undefined;
 }
 
@@ -77,7 +77,7 @@ function judgeOf(policy: Policy): (asked: AskedCall) => Decision {
     compiled.set(key, enforcement);
     return enforcement;
   };
-  const own = serverOf(policy);
+  const own = defaultServer(policy);
   return ({ call, server, labels, client, atMs, outcome }) => {
     const enforcement = enforcementFor(server ?? own, labels);
     const context = { server: server ?? own, labels, upstream: null, clientName: client, nowMs: atMs, staleMs: 0 };
@@ -85,12 +85,6 @@ function judgeOf(policy: Policy): (asked: AskedCall) => Decision {
     if (verdict.decision.decision === 'allow') verdict.settle(outcome);
     return verdict.decision;
   };
-}
-
-/** The first literal of the policy's match, else the file's stem. */
-function serverOf(policy: Policy): string {
-  const literal = policy.match.server.find((glob) => !/[*?]/.test(glob));
-  return literal ?? path.posix.basename(policy.id).replace(/\.ya?ml$/, '');
 }
 
 /** The promised keys, in the promised order; `observed` only where something in observe mode would have denied. */

@@ -44,13 +44,13 @@ function addJoinTokens(api: Api, parts: ApiParts): void {
   );
   declare(
     api,
-    { method: 'post', path: '/v1/join-tokens', action: 'manage-join-tokens', summary: 'Make a token with which one host may join', answers: '`secret`: the token, shown this once; its id and end.', body: joinToken },
+    { method: 'post', path: '/v1/join-tokens', action: 'manage-join-tokens', summary: 'Make a token with which one host may join', answers: '`token`: the text that the host is given, shown this once; `id`, by which it is revoked; its end.', body: joinToken },
     ({ body, operator, idem }) => {
       if (idem !== null) return noIdempotency();
       const made = parts.makeJoinToken();
       const expiresAtMs = momentOf(parts, { operator, idem }) + body.ttlMs;
-      const command = { kind: 'create-join-token', token: made.token, secretSha256: made.secretSha256, labels: body.labels, expiresAtMs } as const;
-      return act(parts, command, { operator, idem, reason: body.reason }, () => ({ token: made.token, secret: made.text, expiresAtMs }));
+      const command = { kind: 'create-join-token', token: made.id, secretSha256: made.secretSha256, labels: body.labels, expiresAtMs } as const;
+      return act(parts, command, { operator, idem, reason: body.reason }, () => ({ id: made.id, token: made.text, expiresAtMs }));
     },
   );
   declare(
@@ -66,12 +66,12 @@ function addOperatorTokens(api: Api, parts: ApiParts): void {
   );
   declare(
     api,
-    { method: 'post', path: '/v1/tokens', action: 'manage-tokens', summary: 'Make an operator token', answers: '`secret`: the token, shown this once; its id.', body: operatorToken },
+    { method: 'post', path: '/v1/tokens', action: 'manage-tokens', summary: 'Make an operator token', answers: '`token`: the text, shown this once; `id`, by which it is revoked.', body: operatorToken },
     ({ body, operator, idem }) => {
       if (idem !== null) return noIdempotency();
       const made = makeToken(parts.random);
       const command = { kind: 'create-operator-token', token: made.id, secretSha256: made.secretSha256, name: body.name, role: body.role } as const;
-      return act(parts, command, { operator, idem, reason: body.reason }, () => ({ token: made.id, secret: made.text }));
+      return act(parts, command, { operator, idem, reason: body.reason }, () => ({ id: made.id, token: made.text }));
     },
   );
   declare(

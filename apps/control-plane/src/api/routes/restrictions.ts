@@ -5,7 +5,7 @@ import { answer, refuse } from '../answer.ts';
 import { declare } from '../declare.ts';
 import type { Api, ApiParts } from '../parts.ts';
 import { globs, labelGlobs, name, reason, version } from '../shapes.ts';
-import { restricted } from '../views.ts';
+import { restricted, restrictionViews } from '../views.ts';
 
 const SECOND_MS = 1_000;
 /** A restriction that should outlive a year is a policy. */
@@ -25,11 +25,9 @@ const lifted = z.strictObject({ reason, expected: version.nullable().default(nul
 const byId = z.object({ id: name });
 
 export function addRestrictions(api: Api, parts: ApiParts): void {
-  declare(api, { method: 'get', path: '/v1/restrictions', action: 'read', summary: 'Restrictions in force', answers: '`restrictions`, each with the number of proxies it is about.' }, () => {
-    const proxies = parts.fleet.proxies();
-    const restrictions = [...parts.plane.state().restrictions.values()].map((inForce) => ({ ...inForce, proxies: restricted(inForce.restriction, proxies).length }));
-    return answer({ restrictions });
-  });
+  declare(api, { method: 'get', path: '/v1/restrictions', action: 'read', summary: 'Restrictions in force', answers: '`restrictions`, each with the number of proxies it is about.' }, () =>
+    answer({ restrictions: restrictionViews(parts.plane.state(), parts.fleet) }),
+  );
   declare(
     api,
     { method: 'post', path: '/v1/restrictions', action: 'restrict', summary: 'Impose a restriction', answers: 'The version of it, the restriction, what was recorded.', body: imposed },
@@ -50,8 +48,8 @@ export function addRestrictions(api: Api, parts: ApiParts): void {
       const found = restrictions.get(params.id);
       if (found === undefined) return refuse('not-found', `No restriction ${JSON.stringify(params.id)} is in force. \`portcullis status\` lists those that are.`);
       const proxies = restricted(found.restriction, parts.fleet.proxies());
-      const stays = [...restrictions.values()].filter((other) => other !== found && restricted(other.restriction, proxies).length > 0);
-      return answer({ ...found, proxies, stays });
+      const stays = [...restrictions.values()].filter((other) => other !== found && restricted(other.restriction, proxies).length > 0).map((other) => other.restriction);
+      return answer({ restriction: { ...found.restriction, since: found.since, proxies: proxies.length }, proxies, stays });
     },
   );
   declare(

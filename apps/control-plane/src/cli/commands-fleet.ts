@@ -1,0 +1,58 @@
+/** Commands about now: the fleet, and the gate. */
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { collect, duration, labelGlob, wholeNumber } from './arguments.ts';
+import type { PlaneOptions } from './command.ts';
+import type { Setting } from './program.ts';
+import { lift, restrict } from './restrictions.ts';
+import type { LiftOptions, RestrictOptions } from './restrictions.ts';
+import { hosts, proxies, status } from './status.ts';
+import type { StatusOptions } from './status.ts';
+import { tail } from './tail.ts';
+import type { TailOptions } from './tail.ts';
+
+/** Longest page that the plane gives out at once. */
+const MAX_PAGE = 1_000;
+
+/** What every command takes that asks a plane. */
+export function asking(command: Command): Command {
+  return command.option('--json', 'print JSON').addOption(new Option('--as <who>', "which of this machine's local tokens to use").choices(['responder', 'admin']).default('responder'));
+}
+
+export function addFleetCommands({ program, terminal, exit }: Setting): void {
+  asking(program.command('status').description('the plane and its fleet at a glance'))
+    .option('--wait <version>', 'wait until every connected proxy enforces this version; exit 1 and name the stragglers otherwise', wholeNumber)
+    .option('--timeout <duration>', 'how long to wait (default 10s)', duration)
+    .action(async (options: StatusOptions) => exit(await status(options, terminal)));
+  asking(program.command('proxies').description('every proxy: what it enforces, since when')).action(async (options: PlaneOptions) => exit(await proxies(options, terminal)));
+  asking(program.command('hosts').description('every enrolled host')).action(async (options: PlaneOptions) => exit(await hosts(options, terminal)));
+  asking(program.command('tail').description('decisions as proxies report them, until Ctrl-C'))
+    .option('--host <id>', 'of this host only')
+    .option('--server <name>', 'of this server only')
+    .option('--tool <name>', 'about this tool only')
+    .addOption(new Option('--decision <which>', 'allowed or denied calls only').choices(['allow', 'deny']))
+    .option('--last <n>', 'begin with so many past decisions, at most 1000', (text) => Math.min(wholeNumber(text), MAX_PAGE))
+    .action(async (options: TailOptions) => exit(await tail(options, terminal)));
+  addGate({ program, terminal, exit });
+}
+
+function addGate({ program, terminal, exit }: Setting): void {
+  const selecting = (command: Command): Command =>
+    asking(command)
+      .requiredOption('--reason <text>', 'why; the agents are told')
+      .option('--server <glob>', 'proxies of these servers only (repeatable)', collect)
+      .option('--label <key=glob>', 'hosts with this label only (repeatable)', labelGlob)
+      .option('--ttl <duration>', 'ends by itself: 30m, 1h, 2d', duration)
+      .option('--timeout <duration>', 'how long to wait for the fleet (default 10s)', duration);
+  selecting(program.command('lockdown').description('deny everything, now; exit 0 when every connected proxy enforces it')).action(async (options: RestrictOptions) => exit(await restrict(options, terminal)));
+  selecting(program.command('restrict').description('deny some tools, or all but reading, now'))
+    .option('--tool <glob>', 'these tools only (repeatable); without it every method', collect)
+    .option('--read-only', 'what policies list under read_only still passes')
+    .action(async (options: RestrictOptions) => exit(await restrict(options, terminal)));
+  asking(program.command('lift').description('end a restriction; says what becomes possible again and asks'))
+    .argument('<id>', 'as `portcullis status` shows it')
+    .requiredOption('--reason <text>', 'why')
+    .option('--yes', 'do not ask')
+    .option('--timeout <duration>', 'how long to wait for the fleet (default 10s)', duration)
+    .action(async (id: string, options: LiftOptions) => exit(await lift(id, options, terminal)));
+}

@@ -1,0 +1,49 @@
+/** Commands about the past, and about the files' changes. */
+import { collect, wholeNumber } from './arguments.ts';
+import { confirm, holdList, holdRelease, rollback } from './changes.ts';
+import type { ReasonOptions, RollbackOptions } from './changes.ts';
+import type { PlaneOptions } from './command.ts';
+import { asking } from './commands-fleet.ts';
+import { diff, log, show } from './log.ts';
+import type { DiffOptions, LogOptions } from './log.ts';
+import type { Setting } from './program.ts';
+
+export function addHistoryCommands({ program, terminal, exit }: Setting): void {
+  asking(program.command('log').description('what was recorded, newest first'))
+    .option('--limit <n>', 'so many events (default 20, at most 1000)', wholeNumber)
+    .option('--before <seq>', 'events before this one', wholeNumber)
+    .option('--from <seq>', 'not further back than this', wholeNumber)
+    .option('--type <name>', 'events of this type only (repeatable)', collect)
+    .option('--policy <id>', 'about this policy only')
+    .option('--actor <id>', 'by this actor only')
+    .action(async (options: LogOptions) => exit(await log(options, terminal)));
+  asking(program.command('show').description('what was in force at a version, or the text of one of its policies'))
+    .argument('<version>', 'a version; another seq means the last version before it', wholeNumber)
+    .argument('[policy]', 'a policy id')
+    .action(async (version: number, policy: string | undefined, options: PlaneOptions) => exit(await show(version, policy, options, terminal)));
+  asking(program.command('diff').description('what changed between two versions, by meaning'))
+    .argument('<from>', 'a version', wholeNumber)
+    .argument('<to>', 'a version', wholeNumber)
+    .option('--text', "as the files' lines")
+    .action(async (from: number, to: number, options: DiffOptions) => exit(await diff(from, to, options, terminal)));
+  addDecisions({ program, terminal, exit });
+}
+
+function addDecisions({ program, terminal, exit }: Setting): void {
+  asking(program.command('confirm').description('let a waiting removal through'))
+    .argument('<change>', 'as `portcullis status` shows it')
+    .option('--reason <text>', 'why')
+    .action(async (change: string, options: ReasonOptions) => exit(await confirm(change, options, terminal)));
+  asking(program.command('rollback').description("put an earlier version's policies in force again, as a new version"))
+    .argument('<version>', 'the version to return to', wholeNumber)
+    .requiredOption('--reason <text>', 'why')
+    .option('--expect <version>', 'refuse if the head is another version by now', wholeNumber)
+    .option('--write-back', 'restore the files on disk as well')
+    .action(async (to: number, options: RollbackOptions) => exit(await rollback(to, options, terminal)));
+  const hold = program.command('hold').description('content that a rollback withdrew');
+  asking(hold.command('list').description('what is held, by whom, why')).action(async (options: PlaneOptions) => exit(await holdList(options, terminal)));
+  asking(hold.command('release').description('let the held content of one policy publish again'))
+    .argument('<policy>', 'a policy id')
+    .option('--reason <text>', 'why')
+    .action(async (policy: string, options: ReasonOptions) => exit(await holdRelease(policy, options, terminal)));
+}

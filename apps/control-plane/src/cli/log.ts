@@ -1,0 +1,142 @@
+/** `portcullis log`, `show`, `diff`: the past. */
+import type { PolicyDifference } from '../domain/diff.ts';
+import type { Recorded } from '../domain/events.ts';
+import type { PolicyInForce, RestrictionInForce } from '../domain/state.ts';
+import type { Restriction } from '@portcullis/policy-core';
+import { show as showAnswer, withPlane } from './command.ts';
+import type { PlaneOptions } from './command.ts';
+import type { ExitCode } from './exit.ts';
+import { happening, restrictionText } from './happening.ts';
+import { moment, table } from './table.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface LogOptions extends PlaneOptions {
+  readonly limit?: number;
+  readonly before?: number;
+  readonly from?: number;
+  readonly type?: readonly string[];
+  readonly policy?: string;
+  readonly actor?: string;
+}
+
+interface Page {
+  readonly events: readonly Recorded[];
+  readonly next: number | null;
+}
+
+const DEFAULT_LIMIT = 20;
+
+/** Events, newest first. */
+export async function log(options: LogOptions, terminal: Terminal): Promise<ExitCode> {
+  return withPlane(options, terminal, async (plane) => {
+    const { limit = DEFAULT_LIMIT, before, from, type, policy, actor } = options;
+    const page = await plane.get<Page>('/v1/log', { limit, before, from, types: type?.join(','), policy, actor });
+    return showAnswer(page, options, terminal, ({ events, next }) => [
+      ...(events.length === 0 ? ['Nothing of the kind is recorded.'] : eventLines(events)),
+      ...(next === null ? [] : [`Older: add --before ${next}`]),
+    ]);
+  });
+}
+
+/** A table without the reasons, each of which gets a line of its own. */
+function eventLines(events: readonly Recorded[]): readonly string[] {
+  const [title, ...lines] = table(
+    [
+      { title: 'seq', cell: (one) => String(one.seq) },
+      { title: 'when', cell: (one) => moment(one.atMs) },
+      { title: 'who', cell: (one) => actorText(one), least: 10 },
+      { title: 'what', cell: (one) => happening(one), least: 30 },
+    ],
+    events,
+  );
+  return [title ?? '', ...lines.flatMap((line, index) => [line, ...reasonLine(events[index])])];
+}
+
+function reasonLine(recorded: Recorded | undefined): readonly string[] {
+  if (recorded === undefined || (recorded.reason === null && !recorded.reasonErased)) return [];
+  return [`       because ${recorded.reasonErased ? '(erased)' : (recorded.reason ?? '')}`];
+}
+
+function actorText({ actor }: Recorded): string {
+  return actor.kind === actor.id ? actor.id : `${actor.kind} ${actor.id}`;
+}
+
+interface VersionView {
+  readonly version: number;
+  readonly note: string | null;
+  readonly event: Recorded;
+  readonly policies: readonly PolicyInForce[];
+  readonly restrictions: readonly RestrictionInForce[];
+}
+
+/** What was in force at a version, or the text of one of its policies. */
+export async function show(version: number, policy: string | undefined, options: PlaneOptions, terminal: Terminal): Promise<ExitCode> {
+  return withPlane(options, terminal, async (plane) => {
+    if (policy === undefined) return showAnswer(await plane.get<VersionView>(`/v1/versions/${version}`), options, terminal, versionLines);
+    const text = await plane.get<{ readonly text: string; readonly note: string | null }>(`/v1/versions/${version}/policy`, { id: policy });
+    if (text.ok && text.value.note !== null && options.json !== true) terminal.err(text.value.note);
+    return showAnswer(text, options, terminal, (found) => [found.text.replace(/\n$/, '')]);
+  });
+}
+
+function versionLines({ version, note, event, policies, restrictions }: VersionView): readonly string[] {
+  return [
+    ...(note === null ? [] : [note]),
+    `version ${version}, ${moment(event.atMs)}, by ${actorText(event)}: ${happening(event)}`,
+    ...reasonLine(event),
+    ...(policies.length === 0 ? ['No policies were in force.'] : []),
+    ...table(
+      [
+        { title: 'policy', cell: (one) => one.policy, least: 20 },
+        { title: 'since', cell: (one) => String(one.since) },
+        { title: 'from', cell: (one) => moment(one.sinceMs) },
+        { title: 'bytes', cell: (one) => String(one.content.textBytes) },
+        { title: 'sha256', cell: (one) => one.content.textSha256.slice(0, 12) },
+      ],
+      policies,
+    ),
+    ...restrictions.map(({ restriction }) => `restriction ${restriction.id}: denies ${restrictionText(restriction)}. Reason: ${restriction.reason}`),
+  ];
+}
+
+interface DiffView {
+  readonly from: number;
+  readonly to: number;
+  readonly notes: readonly string[];
+  readonly changes: readonly PolicyDifference[];
+  readonly texts: readonly { readonly policy: string; readonly unified: string }[];
+  readonly imposed: readonly Restriction[];
+  readonly ended: readonly Restriction[];
+}
+
+export interface DiffOptions extends PlaneOptions {
+  readonly text?: boolean;
+}
+
+/** What changed between two versions: by meaning, or with `--text` as the files' lines. */
+export async function diff(from: number, to: number, options: DiffOptions, terminal: Terminal): Promise<ExitCode> {
+  return withPlane(options, terminal, async (plane) => showAnswer(await plane.get<DiffView>('/v1/diff', { from, to }), options, terminal, (view) => diffLines(view, options.text === true)));
+}
+
+function diffLines(view: DiffView, asText: boolean): readonly string[] {
+  const lines = [
+    ...view.notes,
+    ...view.imposed.map((one) => `+ restriction ${one.id}: denies ${restrictionText(one)}`),
+    ...view.ended.map((one) => `- restriction ${one.id}: denied ${restrictionText(one)}`),
+    ...(asText ? view.texts.map((text) => text.unified.trimEnd()) : view.changes.flatMap(changeLines)),
+  ];
+  if (!asText && view.texts.length > view.changes.length) lines.push('(Some texts differ in comments, order or layout only: --text shows them.)');
+  return lines.length === 0 ? [`Nothing changed between ${view.from} and ${view.to}.`] : lines;
+}
+
+const MARK = { added: '+', removed: '-', changed: '~' } as const;
+
+function changeLines({ policy, kind, parts }: PolicyDifference): readonly string[] {
+  return [
+    `${MARK[kind]} ${policy}`,
+    ...parts.map((part) => {
+      const values = part.kind === 'changed' ? `${part.before ?? ''} -> ${part.after ?? ''}` : (part.after ?? part.before ?? '');
+      return `    ${MARK[part.kind]} ${part.path.join(' > ')}${values === '' ? '' : `: ${values}`}`;
+    }),
+  ];
+}

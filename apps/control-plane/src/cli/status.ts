@@ -1,0 +1,122 @@
+/** `portcullis status`, `proxies`, `hosts`: how things are now. */
+import type { HostView, StatusView } from '../api/views.ts';
+import type { ProxyView } from '../fleet/fleet.ts';
+import { fail, print, show, withPlane } from './command.ts';
+import type { PlaneOptions } from './command.ts';
+import { DEFAULT_TIMEOUT_MS, enforcedExit, progressLines, waitUntilEnforced } from './enforced.ts';
+import type { ExitCode } from './exit.ts';
+import { labelsText, restrictionText } from './happening.ts';
+import { ago, moment, table } from './table.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface StatusOptions extends PlaneOptions {
+  readonly wait?: number;
+  readonly timeout?: number;
+}
+
+/** The plane at a glance; with `--wait`, the progress of one version instead. */
+export async function status(options: StatusOptions, terminal: Terminal): Promise<ExitCode> {
+  return withPlane(options, terminal, async (plane) => {
+    if (options.wait !== undefined) {
+      const progress = await waitUntilEnforced(plane, options.wait, options.timeout ?? DEFAULT_TIMEOUT_MS, terminal);
+      if (progress.ok) print(progress.value, options, terminal, (value) => [`Version ${value.version}:`, ...progressLines(value, terminal.now())]);
+      return enforcedExit(progress, options, terminal);
+    }
+    const answered = await plane.get<StatusView>('/v1/status');
+    const fleet = await plane.get<{ readonly proxies: readonly ProxyView[] }>('/v1/proxies');
+    if (!fleet.ok) return fail(fleet.failure, options, terminal);
+    return show(answered, options, terminal, (view) => statusLines(view, fleet.value.proxies, terminal.now()));
+  });
+}
+
+export async function proxies(options: PlaneOptions, terminal: Terminal): Promise<ExitCode> {
+  return withPlane(options, terminal, async (plane) =>
+    show(await plane.get<{ readonly proxies: readonly ProxyView[] }>('/v1/proxies'), options, terminal, (fleet) => proxyLines(fleet.proxies, terminal.now())),
+  );
+}
+
+export async function hosts(options: PlaneOptions, terminal: Terminal): Promise<ExitCode> {
+  return withPlane(options, terminal, async (plane) =>
+    show(await plane.get<{ readonly hosts: readonly HostView[] }>('/v1/hosts'), options, terminal, (view) => hostLines(view.hosts)),
+  );
+}
+
+function statusLines(view: StatusView, fleet: readonly ProxyView[], nowMs: number): readonly string[] {
+  const since = view.versionAtMs === null ? '' : `, since ${moment(view.versionAtMs)} (${ago(view.versionAtMs, nowMs)})`;
+  return [
+    `version ${view.version}${since}; log ${view.log}, ${view.size} events`,
+    `${view.policies.length} policies from ${view.directory} (policies as of ${view.policiesVersion}, restrictions as of ${view.restrictionsVersion})`,
+    watchLine(view, nowMs),
+    ...section('Restrictions in force', view.restrictions.map((one) => `${one.id}: denies ${restrictionText(one)} (${one.proxies} proxies), since ${moment(one.imposedAtMs)}. Reason: ${one.reason}`)),
+    ...section('Problems: the last good content of these stays in force', view.problems.map((problem) => `${problem.file}:${problem.line}:${problem.column} ${problem.code} ${problem.message}`)),
+    ...section('Removals that wait for you', view.pendingRemovals.map((one) => `${one.removes.join(', ')}: portcullis confirm ${one.change} --as admin`)),
+    ...section('Holds', view.holds.map((hold) => `${hold.policy}: ${holdText(hold)}`)),
+    '',
+    fleetLine(view),
+    ...proxyLines(fleet, nowMs),
+  ];
+}
+
+function watchLine({ watch, directory }: StatusView, nowMs: number): string {
+  switch (watch.state) {
+    case 'watching':
+      return `watching ${directory}, last looked ${watch.lastScanAtMs === null ? 'never' : `${ago(watch.lastScanAtMs, nowMs)} ago`}`;
+    case 'starting':
+      return `reading ${directory} for the first time`;
+    case 'failed':
+      return `NOT watching ${directory} since ${moment(watch.sinceMs)}: ${watch.problem ?? 'no reason known'}`;
+    default:
+      return watch.state satisfies never;
+  }
+}
+
+/** Why the file and what is in force differ. */
+export function holdText(hold: StatusView['holds'][number]): string {
+  const what = hold.content === 'absent' ? 'its removal stays out' : `content ${hold.content.slice(0, 12)} stays out`;
+  return `file differs from what is in force: ${what}, held by ${hold.by.id} since ${moment(hold.sinceMs)}${hold.reason === null ? '' : ` because ${hold.reason}`}`;
+}
+
+function fleetLine({ fleet }: StatusView): string {
+  return `${fleet.proxies} proxies on ${fleet.hosts} hosts: ${fleet.current} current, ${fleet.behind} behind, ${fleet.refused} refused, ${fleet.offline} offline`;
+}
+
+function section(title: string, lines: readonly string[]): readonly string[] {
+  return lines.length === 0 ? [] : ['', `${title}:`, ...lines.map((line) => `  ${line}`)];
+}
+
+function proxyLines(fleet: readonly ProxyView[], nowMs: number): readonly string[] {
+  if (fleet.length === 0) return ['No proxy has connected yet.'];
+  const lines = table(
+    [
+      { title: 'host', cell: (proxy) => proxy.hostName, least: 10 },
+      { title: 'server', cell: (proxy) => proxy.server, least: 10 },
+      { title: 'state', cell: (proxy) => proxy.state },
+      { title: 'policies', cell: (proxy) => versionText(proxy.policies) },
+      { title: 'restr.', cell: (proxy) => versionText(proxy.restrictions) },
+      { title: 'seen', cell: (proxy) => `${ago(proxy.lastSeen, nowMs)} ago` },
+      { title: 'labels', cell: (proxy) => labelsText(proxy.labels).trim(), least: 8 },
+      { title: 'upstream', cell: (proxy) => proxy.upstream, least: 12 },
+    ],
+    fleet,
+  );
+  return [...lines, ...fleet.flatMap((proxy) => proxy.problems.map((problem) => `  ${proxy.hostName}/${proxy.server}: ${problem}`))];
+}
+
+function versionText(part: ProxyView['policies']): string {
+  return part === null ? '-' : String(part.version);
+}
+
+function hostLines(all: readonly HostView[]): readonly string[] {
+  if (all.length === 0) return ['No host has joined yet: portcullis join-token create --as admin'];
+  return table(
+    [
+      { title: 'host', cell: (host) => host.host },
+      { title: 'name', cell: (host) => host.name, least: 10 },
+      { title: 'proxies', cell: (host) => `${host.connected}/${host.proxies}` },
+      { title: 'joined', cell: (host) => moment(host.enrolledAtMs) },
+      { title: 'state', cell: (host) => (host.revoked ? 'revoked' : 'enrolled') },
+      { title: 'labels', cell: (host) => labelsText(host.labels).trim(), least: 8 },
+    ],
+    all,
+  );
+}
