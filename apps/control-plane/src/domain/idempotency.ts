@@ -2,7 +2,7 @@
  * Idempotency (L6): a key is an actor's own. The same key with the same command has the stored outcome; with another command
  * it is a conflict. The keys are in the log, so they never run out.
  */
-import { createHash } from 'node:crypto';
+import { canonicalJson, digestOf } from '@portcullis/policy-core';
 import type { Command, Meta, Refusal } from './command.ts';
 import { idempotencyKey } from './fold.ts';
 import type { PlaneState } from './state.ts';
@@ -40,12 +40,5 @@ export function fingerprint(command: Command, meta: Meta): string {
   if (command.kind === 'enrol') asked.delete('host');
   if ('expiresAtMs' in command && command.expiresAtMs !== null) asked.set('expiresAtMs', command.expiresAtMs - meta.nowMs);
   if (command.kind === 'offer') asked.set('documents', [...command.documents].map(([id, document]) => [id, document.kind === 'unreadable' ? document.kind : document.textSha256]));
-  return createHash('sha256').update(JSON.stringify(sorted({ ...Object.fromEntries(asked), reason: meta.reason }))).digest('hex');
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return entries.map(([key, item]) => [key, sorted(item)]);
+  return digestOf(canonicalJson({ ...Object.fromEntries(asked), reason: meta.reason }));
 }

@@ -1,6 +1,6 @@
 /** Who belongs to the fleet: single-use join tokens, and hosts with their keys and labels (W8). */
 import { timingSafeEqual } from 'node:crypto';
-import { compileGlob } from '@portcullis/policy-core';
+import { compileSelector } from '@portcullis/policy-core';
 import type { Labels, Restriction } from '@portcullis/policy-core';
 import type { Command, Meta } from '../command.ts';
 import type { PlaneState } from '../state.ts';
@@ -91,10 +91,7 @@ export function revokeHost(state: PlaneState, { host: id }: Extract<Command, { k
 
 /** Which servers run on a host is the proxies' claim, so only the labels count here. */
 function selectsLabels({ selector }: Restriction, labels: Labels): boolean {
-  return Object.entries(selector.labels).every(([name, globs]) => {
-    const value = Object.hasOwn(labels, name) ? labels[name] : undefined;
-    return value !== undefined && globs.some((glob) => compileGlob(glob)(value));
-  });
+  return compileSelector({ server: [], labels: selector.labels })({ server: '', labels });
 }
 
 function sameLabels(a: Labels, b: Labels): boolean {

@@ -1,0 +1,72 @@
+/**
+ * The plane's keys. `keys/plane.key` signs checkpoints, snapshots and leases. The recovery key is made once, at the first start,
+ * and belongs off this machine: with it hosts follow a plane that had to begin a new log. The log holds only its public hash.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { encodeSignerKey, parseSignerKey, SEED_BYTES } from '@portcullis/tlog';
+import type { Signer } from '@portcullis/tlog';
+import { writeDurably } from './durable-file.ts';
+
+/** Only the plane's own user. */
+const SECRET_MODE = 0o600;
+const SECRET_FOLDER_MODE = 0o700;
+const ORIGIN_BYTES = 4;
+
+export interface PlaneKeys {
+  readonly signer: Signer;
+  /** SHA-256 (hex) of the recovery key's 32 public bytes; null where the recovery key is no longer on this machine, as advised. */
+  readonly recoverySha256: string | null;
+}
+
+export type KeysRead = { readonly ok: true; readonly keys: PlaneKeys } | { readonly ok: false; readonly problem: string };
+
+export function planeKeyPath(dataDir: string): string {
+  return join(dataDir, 'keys', 'plane.key');
+}
+
+export function recoveryKeyPath(dataDir: string): string {
+  return join(dataDir, 'recovery.key');
+}
+
+/**
+ * Makes what is missing of the keys of a log that has not begun. A start that was cut short goes on with what it made. The key
+ * names the log: `portcullis.local/<8 hex>`.
+ */
+export function makeKeys(dataDir: string, random: (bytes: number) => Uint8Array): KeysRead {
+  mkdirSync(join(dataDir, 'keys'), { recursive: true, mode: SECRET_FOLDER_MODE });
+  if (!existsSync(planeKeyPath(dataDir))) {
+    const origin = `portcullis.local/${Buffer.from(random(ORIGIN_BYTES)).toString('hex')}`;
+    writeDurably(planeKeyPath(dataDir), `${encodeSignerKey(origin, random(SEED_BYTES))}\n`, SECRET_MODE);
+  }
+  if (!existsSync(recoveryKeyPath(dataDir))) {
+    const plane = readSigner(planeKeyPath(dataDir));
+    if (!plane.ok) return plane;
+    writeDurably(recoveryKeyPath(dataDir), `${encodeSignerKey(`${plane.signer.verifierKey.name}/recovery`, random(SEED_BYTES))}\n`, SECRET_MODE);
+  }
+  return readKeys(dataDir);
+}
+
+/** Reads the keys of a log that has begun. */
+export function readKeys(dataDir: string): KeysRead {
+  const plane = readSigner(planeKeyPath(dataDir));
+  if (!plane.ok) return plane;
+  if (!existsSync(recoveryKeyPath(dataDir))) return { ok: true, keys: { signer: plane.signer, recoverySha256: null } };
+  const recovery = readSigner(recoveryKeyPath(dataDir));
+  if (!recovery.ok) return recovery;
+  const recoverySha256 = createHash('sha256').update(recovery.signer.verifierKey.publicKey).digest('hex');
+  return { ok: true, keys: { signer: plane.signer, recoverySha256 } };
+}
+
+function readSigner(path: string): { readonly ok: true; readonly signer: Signer } | { readonly ok: false; readonly problem: string } {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    return { ok: false, problem: `the key ${path} cannot be read (${error instanceof Error ? error.message : 'unknown error'}): bring it back from where it is kept; without it this log cannot go on` };
+  }
+  const parsed = parseSignerKey(text.trimEnd());
+  if (parsed.ok) return parsed;
+  return { ok: false, problem: `${path} holds no usable key: ${parsed.problems.map(({ what }) => what).join('; ')}` };
+}

@@ -1,0 +1,134 @@
+/**
+ * The log in one SQLite file with one writer. `synchronous` is set and asserted at every open: better-sqlite3 is built so that a
+ * WAL database comes back with NORMAL at its second open, which loses acknowledged events when the power fails (L2).
+ */
+import Database from 'better-sqlite3';
+import type { EntryQuery, LogStore, LogWriter, NamedPayload, StoredEntry } from './store.ts';
+import { LogMoved } from './store.ts';
+import { TABLES, TABLES_VERSION } from './tables.ts';
+
+/** SQLite's number for FULL. */
+const SYNCHRONOUS_FULL = 2;
+/** Another process may read the file for a moment (a backup, `log verify`); it never writes. */
+const BUSY_TIMEOUT_MS = 5_000;
+
+type Bytes = Buffer | null;
+interface EventRow {
+  readonly seq: number;
+  readonly entry: Buffer;
+  readonly leaf: Buffer;
+  readonly bodySha256: string | null;
+  readonly bodySalt: Bytes;
+  readonly body: Bytes;
+  readonly reasonSha256: string | null;
+  readonly reasonSalt: Bytes;
+  readonly reason: Bytes;
+}
+
+/** Opens or creates log.db. Throws where the file is no such database, was written by a newer version, or cannot be made durable. */
+export function openSqliteStore(path: string): LogStore {
+  const db = new Database(path, { timeout: BUSY_TIMEOUT_MS });
+  try {
+    prepareDatabase(db);
+    return storeOf(db);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function prepareDatabase(db: Database.Database): void {
+  db.pragma('journal_mode = WAL');
+  db.pragma('synchronous = FULL');
+  db.pragma('foreign_keys = ON');
+  db.pragma('trusted_schema = OFF');
+  db.pragma('cell_size_check = ON');
+  // So that an INSERT OR REPLACE meets the delete triggers, too.
+  db.pragma('recursive_triggers = ON');
+  if (db.pragma('synchronous', { simple: true }) !== SYNCHRONOUS_FULL) throw new Error('log.db does not keep synchronous=FULL: what it acknowledges could be lost');
+  if (db.pragma('journal_mode', { simple: true }) !== 'wal') throw new Error('log.db cannot use a write-ahead log here: put the data directory on a local disk');
+  const version = db.pragma('user_version', { simple: true });
+  if (version === TABLES_VERSION) return;
+  if (version !== 0) throw new Error(`log.db has tables of version ${String(version)}, and this version of Portcullis knows ${TABLES_VERSION}: start the version that wrote it, or a newer one`);
+  db.transaction(() => {
+    db.exec(TABLES);
+    db.pragma(`user_version = ${TABLES_VERSION}`);
+  }).immediate();
+}
+
+function storeOf(db: Database.Database): LogStore {
+  const size = db.prepare<[], number>('SELECT ifnull(max(seq), -1) + 1 FROM events').pluck();
+  const payload = db.prepare<[string], { salt: Bytes; body: Bytes }>('SELECT salt, body FROM payloads WHERE sha256 = ?');
+  const hasPayload = db.prepare<[string], number>('SELECT 1 FROM payloads WHERE sha256 = ?').pluck();
+  const tile = db.prepare<[number, number], Buffer>('SELECT hashes FROM tiles WHERE level = ? AND n = ?').pluck();
+  const checkpoint = db.prepare<[number], { size: number; note: string }>('SELECT size, note FROM checkpoints WHERE size = ?');
+  const newest = db.prepare<[], { size: number; note: string }>('SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1');
+  const sizes = db.prepare<[], number>('SELECT size FROM checkpoints ORDER BY size').pluck();
+  const erase = db.prepare<[string]>('UPDATE payloads SET salt = NULL, body = NULL WHERE sha256 = ? AND salt IS NOT NULL');
+  const events = db.prepare<[number, number], EventRow>(
+    `SELECT e.seq, CAST(e.entry AS BLOB) AS entry, e.leaf, b.sha256 AS bodySha256, b.salt AS bodySalt, b.body,
+            r.sha256 AS reasonSha256, r.salt AS reasonSalt, r.body AS reason
+     FROM events e LEFT JOIN payloads b ON b.sha256 = e.payload LEFT JOIN payloads r ON r.sha256 = e.reason
+     WHERE e.seq >= ? AND e.seq < ? ORDER BY e.seq`,
+  );
+  const find = db
+    .prepare<{ from: number; before: number; types: string | null; actor: string | null; limit: number }, number>(
+      `SELECT seq FROM events WHERE seq >= @from AND seq < @before
+         AND (@types IS NULL OR type IN (SELECT value FROM json_each(@types))) AND (@actor IS NULL OR actor_id = @actor)
+       ORDER BY seq DESC LIMIT @limit`,
+    )
+    .pluck();
+  const writer = writerOf(db, hasPayload);
+  const append = db.transaction((expectedSize: number, write: (writer: LogWriter) => void) => {
+    const found = size.get();
+    if (found !== expectedSize) throw new LogMoved(`the log has ${String(found)} entries and not ${expectedSize}: another writer has appended`);
+    write(writer);
+  });
+  return {
+    size: () => size.get() ?? 0,
+    *read(from, to) {
+      for (const row of events.iterate(from, to)) yield entryOf(row);
+    },
+    find: ({ types, ...query }: EntryQuery) => find.all({ ...query, types: types === null ? null : JSON.stringify(types) }),
+    payload: (sha256) => payload.get(sha256),
+    hasPayload: (sha256) => hasPayload.get(sha256) !== undefined,
+    tile: (level, n) => tile.get(level, n),
+    checkpoint: (at) => (at === undefined ? newest.get() : checkpoint.get(at)),
+    checkpointSizes: () => sizes.all(),
+    append: (expectedSize, write) => append.immediate(expectedSize, write),
+    erase: (sha256) => erase.run(sha256).changes > 0,
+    close: () => {
+      db.close();
+    },
+  };
+}
+
+function writerOf(db: Database.Database, hasPayload: Database.Statement<[string], number>): LogWriter {
+  const entry = db.prepare<[number, string, Uint8Array]>('INSERT INTO events(seq, entry, leaf) VALUES (?, ?, ?)');
+  const payload = db.prepare<[string, Uint8Array | null, Uint8Array]>('INSERT INTO payloads(sha256, salt, body) VALUES (?, ?, ?)');
+  const tile = db.prepare<[number, number, Uint8Array]>('INSERT INTO tiles(level, n, hashes) VALUES (?, ?, ?)');
+  const checkpoint = db.prepare<[number, string]>('INSERT INTO checkpoints(size, note) VALUES (?, ?)');
+  return {
+    entry: (seq, bytes, leaf) => {
+      entry.run(seq, Buffer.from(bytes).toString('utf8'), leaf);
+    },
+    payload: ({ sha256, salt, body }) => {
+      if (hasPayload.get(sha256) === undefined) payload.run(sha256, salt, body);
+    },
+    tile: (level, n, bytes) => {
+      tile.run(level, n, bytes);
+    },
+    checkpoint: (size, note) => {
+      checkpoint.run(size, note);
+    },
+  };
+}
+
+function entryOf(row: EventRow): StoredEntry {
+  const { seq, entry, leaf } = row;
+  return { seq, entry, leaf, body: named(row.bodySha256, row.bodySalt, row.body), reason: named(row.reasonSha256, row.reasonSalt, row.reason) };
+}
+
+function named(sha256: string | null, salt: Bytes, body: Bytes): NamedPayload | undefined {
+  return sha256 === null ? undefined : { sha256, salt, body };
+}

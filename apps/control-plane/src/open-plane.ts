@@ -1,0 +1,144 @@
+/**
+ * Opening a data directory: one process at a time, keys that fit the log, a log that is what was signed, and the fold of it. What is
+ * wrong is one clear line, because the plane does not start on a log that it cannot trust.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Policy } from '@portcullis/policy-core';
+import type { PlaneState } from './domain/state.ts';
+import { eventId } from './event-id.ts';
+import type { Recollection } from './history.ts';
+import { recollect } from './history.ts';
+import { dropBallast, layBallast } from './log/ballast.ts';
+import { DamagedLog } from './log/codec.ts';
+import type { PlaneKeys } from './log/keys.ts';
+import { makeKeys, readKeys, recoveryKeyPath } from './log/keys.ts';
+import { lockDataDirectory } from './log/lock.ts';
+import type { Log } from './log/log.ts';
+import { openLog } from './log/log.ts';
+import { openSqliteStore } from './log/sqlite-store.ts';
+import type { LogStore } from './log/store.ts';
+import type { Plane } from './plane.ts';
+import { createWriter } from './writer.ts';
+
+/** The data directory holds secrets. */
+const DATA_MODE = 0o700;
+
+export interface PlaneOptions {
+  readonly dataDir: string;
+  /** Milliseconds since 1970; used for the first event only, commands carry their own. */
+  readonly now: () => number;
+  readonly random?: (bytes: number) => Uint8Array;
+  /** Told of a listener that threw. By default a process warning. */
+  readonly onBug?: (error: unknown) => void;
+}
+
+export type OpenedPlane =
+  | {
+      readonly ok: true;
+      readonly plane: Plane;
+      /** Signs with the plane's key: snapshots, leases. Base64 of the 32 raw bytes names it. */
+      readonly keys: { readonly publicKey: string; readonly sign: (bytes: Uint8Array) => Uint8Array };
+      /** Set at the very first start: where the recovery key lies, to be moved off this machine. */
+      readonly initialised: { readonly recoveryKeyPath: string } | null;
+    }
+  | { readonly ok: false; readonly problem: string };
+
+/** Opens the plane, or says in one line what is in the way. Begins a new log in an empty directory. */
+export function openPlane(options: PlaneOptions): OpenedPlane {
+  const dataDir = resolve(options.dataDir);
+  const random = options.random ?? randomBytes;
+  const undo: (() => void)[] = [];
+  const give = (problem: string): OpenedPlane => {
+    for (const step of undo.reverse()) step();
+    return { ok: false, problem };
+  };
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: DATA_MODE });
+    const locked = lockDataDirectory(dataDir);
+    if (!locked.ok) return locked;
+    undo.push(locked.release);
+    const store = openSqliteStore(join(dataDir, 'log.db'));
+    undo.push(store.close);
+    const isNew = store.size() === 0;
+    const read = isNew ? makeKeys(dataDir, random) : readKeys(dataDir);
+    if (!read.ok) return give(read.problem);
+    const opened = recall(store, read.keys, random);
+    const state = isNew ? initialise(opened, read.keys, options.now(), random) : opened.state;
+    const mismatch = keyMismatch(state, read.keys);
+    if (mismatch !== undefined) return give(mismatch);
+    layBallast(dataDir, random);
+    const plane = createWriter({
+      log: opened.log,
+      history: opened.history,
+      state,
+      policies: loadPolicies(state, opened.history),
+      random,
+      makeRoom: () => dropBallast(dataDir),
+      onBug: options.onBug ?? ((error) => process.emitWarning(error instanceof Error ? error : String(error))),
+      close: once(() => {
+        store.close();
+        locked.release();
+      }),
+    });
+    return { ok: true, plane, keys: { publicKey: publicKeyOf(read.keys), sign: read.keys.signer.sign }, initialised: isNew ? { recoveryKeyPath: recoveryKeyPath(dataDir) } : null };
+  } catch (error) {
+    if (error instanceof DamagedLog) return give(`${join(dataDir, 'log.db')}: ${error.message}. Nothing was changed; compare the log with a copy: portcullis log verify`);
+    const what = error instanceof Error ? error.message : String(error);
+    return give(`the data directory ${dataDir} cannot be used: ${what}`);
+  }
+}
+
+interface Recalled {
+  readonly log: Log;
+  readonly history: Recollection;
+  readonly state: PlaneState;
+}
+
+function recall(store: LogStore, keys: PlaneKeys, random: (bytes: number) => Uint8Array): Recalled {
+  const { log, events } = openLog(store, keys.signer, random);
+  return { log, ...recollect(log, events) };
+}
+
+/** The first event: which log this is and whose keys speak for it. */
+function initialise({ log, history }: Recalled, keys: PlaneKeys, nowMs: number, random: (bytes: number) => Uint8Array): PlaneState {
+  const recoveryKeySha256 = keys.recoverySha256;
+  if (recoveryKeySha256 === null) throw new Error('a new log was begun without a recovery key');
+  const event = { type: 'PlaneInitialised', log: keys.signer.verifierKey.name, publicKey: publicKeyOf(keys), recoveryKeySha256 } as const;
+  const plane = { kind: 'plane', id: 'plane' } as const;
+  const recorded = log.append(
+    [{ id: eventId(nowMs, random(10)), atMs: nowMs, actor: plane, auth: { method: 'none', ref: null }, reason: null, idem: null, commandSha256: null, cause: null, event, n: 0 }],
+    [],
+  );
+  return history.note(recorded);
+}
+
+function publicKeyOf({ signer }: PlaneKeys): string {
+  return Buffer.from(signer.verifierKey.publicKey).toString('base64');
+}
+
+function keyMismatch(state: PlaneState, keys: PlaneKeys): string | undefined {
+  if (state.publicKey === publicKeyOf(keys) && state.log === keys.signer.verifierKey.name) return undefined;
+  return `the key in keys/plane.key is not the one of the log ${state.log}: bring the right one back from where it is kept`;
+}
+
+/** From the stored models, so that a restart never parses a policy again. */
+function loadPolicies(state: PlaneState, history: Recollection): ReadonlyMap<string, Policy> {
+  const policies = new Map<string, Policy>();
+  for (const { policy, content } of state.policies.values()) {
+    const model = history.model(content.modelSha256);
+    if (model === undefined) throw new DamagedLog(`the model of ${policy} is missing (${content.modelSha256})`);
+    policies.set(policy, model);
+  }
+  return policies;
+}
+
+function once(action: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    action();
+  };
+}
