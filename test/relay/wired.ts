@@ -13,6 +13,8 @@ export interface Wired {
   /** Bytes from the agent; objects are sent as one line. Returns what this makes the session say, line by line. */
   fromClient(message: Uint8Array | string | object): Heard;
   fromServer(message: Uint8Array | string | object): Heard;
+  /** Hears what the session says because of something else, a policy swap say. */
+  during(act: () => void): Heard;
 }
 
 export interface Heard {
@@ -45,6 +47,7 @@ export function wire(policy: string | PolicyGate, limits: Partial<RelayLimits> =
     session,
     fromClient: (message) => hear(() => client.push(bytesOf(message))),
     fromServer: (message) => hear(() => server.push(bytesOf(message))),
+    during: hear,
   };
 }
 
