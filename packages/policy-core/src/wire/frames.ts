@@ -96,6 +96,8 @@ export interface HelloHeader {
   readonly features: readonly string[];
   readonly policies: Mark | null;
   readonly restrictions: Mark | null;
+  /** As in Held. */
+  readonly pending: boolean;
 }
 
 export const PARTS = ['policies', 'restrictions'] as const;
@@ -148,7 +150,7 @@ const advanceHeader = object<AdvanceHeader>({ log: name, cut, version: whole(), 
 const leaseHeader = object<LeaseHeader>({ log: name, version: whole(), time: whole() });
 const helloHeader = object<HelloHeader>({
   protocol: exactly(LINK_PROTOCOL), log: name, host: name, server: name, upstream: text(MAX_UPSTREAM_CHARS), boot: name, nonce, answer: nonce, counter: whole(1),
-  build: name, features: list(name, 32), policies: mark, restrictions: mark,
+  build: name, features: list(name, 32), policies: mark, restrictions: mark, pending: boolean,
 });
 
 const headerText = text(MAX_HEADER_CHARS);
