@@ -60,7 +60,7 @@ export function openPlane(options: PlaneOptions): OpenedPlane {
     if (!locked.ok) return locked;
     undo.push(locked.release);
     const store = openSqliteStore(join(dataDir, 'log.db'));
-    undo.push(store.close);
+    undo.push(() => { store.close(); });
     const isNew = store.size() === 0;
     const read = isNew ? makeKeys(dataDir, random) : readKeys(dataDir);
     if (!read.ok) return give(read.problem);

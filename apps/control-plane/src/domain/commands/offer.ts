@@ -10,7 +10,7 @@ import type { PlaneState } from '../state.ts';
 import type { Decided, OfferCommand } from './answer.ts';
 import { recorded } from './answer.ts';
 import { removalWaits } from './removal.ts';
-import { setRefusal } from './set-limits.ts';
+import { errorsOf, setRefusal } from './set-limits.ts';
 
 /** Problems kept with one refusal: more than anybody mends in one go; `check` shows them all. */
 export const MAX_PROBLEMS_RECORDED = 100;
@@ -33,7 +33,7 @@ export function offer(state: PlaneState, command: OfferCommand, policies: Readon
   for (const [policy, document] of command.documents) {
     const refusal = refusalOf(state, policy, document);
     if (refusal !== undefined) refusals.push(refusal);
-    else if (document.kind === 'valid' && state.policies.get(policy)?.content.textSha256 !== document.textSha256) arrivals.push({ policy, document });
+    else if (document.kind === 'valid' && !isInForce(state, policy, document.textSha256)) arrivals.push({ policy, document });
   }
   arrivals.sort((a, b) => byBytes(a.policy, b.policy));
   const vanished = [...state.policies.keys()].filter((policy) => !command.documents.has(policy)).sort(byBytes);
@@ -57,17 +57,26 @@ function refusalOf(state: PlaneState, policy: string, document: OfferedDocument)
   switch (document.kind) {
     case 'unreadable':
       return refusal(policy, null, 'unreadable', [document.problem], `${policy} cannot be read, which removes nothing: ${lastGood(state, policy)}`);
-    case 'invalid': {
-      if (state.policies.get(policy)?.content.textSha256 === document.textSha256) return undefined;
-      const errors = document.problems.filter((problem) => problem.severity === 'error').length;
-      const found = errors === 1 ? '1 error' : `${errors} errors`;
-      return refusal(policy, document.textSha256, 'invalid', document.problems.slice(0, MAX_PROBLEMS_RECORDED), `${policy} has ${found}: ${lastGood(state, policy)}`);
-    }
+    case 'invalid':
+      return isInForce(state, policy, document.textSha256) ? undefined : invalidRefusal(state, policy, document.textSha256, document.problems);
     case 'valid': {
-      if (state.policies.get(policy)?.content.textSha256 === document.textSha256) return undefined;
+      if (isInForce(state, policy, document.textSha256)) return undefined;
+      // A fault of the id alone is this document's own, and holds up nobody else (F2).
+      const faults = errorsOf([document.policy]);
+      if (faults.length > 0) return invalidRefusal(state, policy, document.textSha256, faults);
       return holdOf(state, policy, document.textSha256) === undefined ? undefined : heldRefusal(state, policy, document.textSha256);
     }
   }
+}
+
+function isInForce(state: PlaneState, policy: string, textSha256: string): boolean {
+  return state.policies.get(policy)?.content.textSha256 === textSha256;
+}
+
+function invalidRefusal(state: PlaneState, policy: string, textSha256: string, problems: readonly Problem[]): ChangeRefused {
+  const errors = problems.filter((problem) => problem.severity === 'error').length;
+  const found = errors === 1 ? '1 error' : `${errors} errors`;
+  return refusal(policy, textSha256, 'invalid', problems.slice(0, MAX_PROBLEMS_RECORDED), `${policy} has ${found}: ${lastGood(state, policy)}`);
 }
 
 function lastGood(state: PlaneState, policy: string): string {

@@ -1,5 +1,6 @@
 /** How large the policies in force may be together. Crossing a limit refuses the change-set and names the document that did (F2). */
-import type { Policy } from '@portcullis/policy-core';
+import { checkPolicySet } from '@portcullis/policy-core';
+import type { Policy, Problem } from '@portcullis/policy-core';
 import type { ChangeRefused } from '../events.ts';
 import type { PlaneState } from '../state.ts';
 import type { Arrival } from './offer.ts';
@@ -10,7 +11,8 @@ export const MAX_POLICIES = 5_000;
 export const MAX_SET_BYTES = 8 * 1024 * 1024;
 
 /** The refusal of a change-set that would leave more than the limits allow; undefined where it fits. What shrinks always fits. */
-export function setRefusal(state: PlaneState, _policies: ReadonlyMap<string, Policy>, arrivals: readonly Arrival[], removed: readonly string[]): ChangeRefused | undefined {
+export function setRefusal(state: PlaneState, policies: ReadonlyMap<string, Policy>, arrivals: readonly Arrival[], removed: readonly string[]): ChangeRefused | undefined {
+  if (arrivals.length === 0) return undefined;
   let count = state.policies.size - removed.length;
   let bytes = 0;
   for (const { content } of state.policies.values()) bytes += content.modelBytes;
@@ -22,7 +24,23 @@ export function setRefusal(state: PlaneState, _policies: ReadonlyMap<string, Pol
     if (before === undefined && ++count > MAX_POLICIES) return refusal(arrival, `with it there are more than ${MAX_POLICIES} policies`);
     if (grows > 0 && bytes > MAX_SET_BYTES) return refusal(arrival, `with it the normalised policies are larger than ${MAX_SET_BYTES} bytes`);
   }
-  return undefined;
+  return togetherRefusal(policies, arrivals, removed);
+}
+
+/** What the language says about policies together, where this change-set brings it about. */
+function togetherRefusal(policies: ReadonlyMap<string, Policy>, arrivals: readonly Arrival[], removed: readonly string[]): ChangeRefused | undefined {
+  const after = new Map(policies);
+  for (const policy of removed) after.delete(policy);
+  for (const { policy, document } of arrivals) after.set(policy, document.policy);
+  const [problem] = errorsOf([...after.values()]);
+  if (problem === undefined || errorsOf([...policies.values()]).length > 0) return undefined;
+  const named = arrivals.find(({ policy }) => policy === problem.file) ?? arrivals.at(-1);
+  return named === undefined ? undefined : refusal(named, problem.message);
+}
+
+/** The set-wide errors of these policies. Of a single one: what is wrong with its id. */
+export function errorsOf(policies: readonly Policy[]): readonly Problem[] {
+  return checkPolicySet(policies).filter(({ severity }) => severity === 'error');
 }
 
 function refusal({ policy, document }: Arrival, crossed: string): ChangeRefused {
