@@ -54,7 +54,7 @@ export async function glimpse(world: World, ids: readonly string[]): Promise<voi
     else found.set(id, undefined);
     if (seen !== undefined && found.get(id) === undefined) elsewhere.add(id);
   });
-  const state = glimpsed(world.state, found, world.inForce);
+  const state = glimpsed(world.state, found, world.monotonic(), world.inForce);
   world.state = elsewhere.size > 0 ? lookSoon(state, world.monotonic()) : state;
 }
 

@@ -13,6 +13,8 @@ import type { Pending, Settled, SettleState } from './settle.ts';
 export const CEILING_MS = 2_000;
 /** Git holds `index.lock` from before a checkout's first file until after its last. A longer wait than this is a lock that a killed git left behind. */
 export const LOCK_CEILING_MS = 2_000;
+/** Events come in bursts; after so long the files that they named are looked at together. */
+export const GATHER_MS = 2;
 /** How often the lock is looked for while it is held. */
 export const LOCK_POLL_MS = 25;
 /** How long a vanished directory may take to be put back before it is a problem that is recorded. At the start there is nothing to wait for. */
@@ -47,9 +49,8 @@ export function nextStep(state: SettleState, now: number): Step {
   const ripe = ripen(state, now);
   if (ripe !== null) return towardsOffer(state, ripe, now);
   const unseen = [...state.pending].filter(([, one]) => one.sighting === 'hinted');
-  const due = unseen.filter(([, one]) => one.changedAt + one.quiet <= now);
-  if (due.length > 0) return { do: 'glimpse', ids: due.map(([id]) => id) };
-  const seeAt = unseen.reduce((least, [, one]) => Math.min(least, one.changedAt + one.quiet), Infinity);
+  const seeAt = unseen.reduce((least, [, one]) => Math.min(least, one.changedAt + GATHER_MS), Infinity);
+  if (seeAt <= now) return { do: 'glimpse', ids: unseen.map(([id]) => id) };
   return { do: 'wait', until: Math.min(state.lookBy, seeAt, ripeAt(state)) };
 }
 
@@ -66,7 +67,7 @@ export function offered(state: SettleState, step: OfferStep, now: number): Settl
   for (const id of step.unsettled) {
     const known = pending.get(id)?.taken?.file;
     const file: OfferedFile = known?.kind === 'unreadable' ? known : { kind: 'unreadable', problem: stillWritten(id) };
-    settled.set(id, { sighting: undefined, file, retry: false });
+    settled.set(id, { sighting: 'unsettled', file, retry: false });
   }
   return { ...state, started: true, settled, pending, pendingSince: pending.size === 0 ? null : now, lock: { ...state.lock, stale: state.lock.key } };
 }
@@ -125,7 +126,7 @@ function ripen(state: SettleState, now: number): Ripe | null {
   const quiet = all.filter(([, one]) => one.sighting !== 'hinted' && one.changedAt + one.quiet <= ceiling);
   const rest = new Set(all.map(([id]) => id));
   for (const [id] of quiet) rest.delete(id);
-  const fresh = [...rest].filter((id) => state.settled.get(id)?.sighting === undefined && state.pending.get(id)?.present === true);
+  const fresh = [...rest].filter((id) => (state.settled.get(id)?.sighting ?? 'unsettled') === 'unsettled' && state.pending.get(id)?.last !== undefined);
   // A new file that will not settle may be what a removed one was renamed to: without it the removal would loosen.
   const ids = quiet.filter(([, one]) => fresh.length === 0 || one.sighting !== undefined).map(([id]) => id);
   return { at: ceiling, ids, unsettled: fresh.filter((id) => !state.settled.has(id)) };

@@ -24,7 +24,7 @@ export const RECOVERY_MS = 5_000;
 export type Evidence = 'moved' | 'written' | undefined;
 
 export interface Change {
-  /** What was settled before under this id. */
+  /** What the look before this one found under this id, or else what was settled. */
   readonly before: Sighting | undefined;
   readonly now: Sighting | undefined;
   readonly evidence: Evidence;

@@ -7,7 +7,7 @@ import type { Problem } from '@portcullis/policy-core';
 import { fileProblem, sameFile } from './offer.ts';
 import type { OfferedFile, WatchProblem } from './offer.ts';
 import { quietOf, quietOfText, RECOVERY_MS, RENAMED_MS } from './quiet.ts';
-import type { Evidence } from './quiet.ts';
+import type { Change, Evidence } from './quiet.ts';
 import { sameSighting } from './sighting.ts';
 import type { Sighting } from './sighting.ts';
 
@@ -30,8 +30,8 @@ export interface SettleState {
 }
 
 export interface Settled {
-  /** Undefined where the content was never settled: only the problem "still being written" was offered. */
-  readonly sighting: Sighting | undefined;
+  /** `unsettled` where the content was never seen at rest: only the problem that it is still being written was offered. */
+  readonly sighting: Sighting | 'unsettled';
   readonly file: OfferedFile;
   /** The reading failed for a reason that no stamp shows the end of: try again at every regular look. */
   readonly retry: boolean;
@@ -40,8 +40,8 @@ export interface Settled {
 export interface Pending {
   /** `hinted` = an event named it and nobody has looked yet; undefined = absent. */
   readonly sighting: Sighting | 'hinted' | undefined;
-  /** Whether the last look found it there. */
-  readonly present: boolean;
+  /** What the last look at it found, whatever events came since. */
+  readonly last: Sighting | undefined;
   readonly evidence: Evidence;
   readonly changedAt: number;
   /** It must stay as it is for this long after `changedAt`. */
@@ -76,9 +76,12 @@ export function hinted(state: SettleState, hints: ReadonlyMap<string, Hint>): Se
   const pending = new Map(state.pending);
   let since = state.pendingSince;
   for (const [id, hint] of hints) {
-    const evidence = pending.get(id)?.evidence === 'written' || !hint.moved ? 'written' : 'moved';
-    const present = pending.get(id)?.present ?? state.settled.has(id);
-    pending.set(id, { sighting: 'hinted', present, evidence, changedAt: hint.at, quiet: RENAMED_MS, taken: undefined });
+    const waiting = pending.get(id);
+    const evidence = waiting?.evidence === 'written' || !hint.moved ? 'written' : 'moved';
+    const last = waiting === undefined ? atRest(state.settled.get(id)) : waiting.last;
+    // The first of a run of hints says when to look; the look then says since when it has been as it is.
+    const changedAt = waiting?.sighting === 'hinted' ? waiting.changedAt : hint.at;
+    pending.set(id, { sighting: 'hinted', last, evidence, changedAt, quiet: RENAMED_MS, taken: undefined });
     since = Math.min(since ?? hint.at, hint.at);
   }
   return { ...state, pending, pendingSince: since };
@@ -99,14 +102,15 @@ export type InForce = (id: string) => { readonly bytes: number } | undefined;
 export function looked(state: SettleState, look: Look & { readonly lookBy: number; readonly regular: boolean }, inForce: InForce): SettleState {
   const recovered = state.failure === null ? state : { ...state, failure: null, recoveredAt: look.ended };
   const ids = new Set([...state.settled.keys(), ...state.pending.keys(), ...look.sightings.keys()]);
-  const next = sawEach(recovered, ids, (id) => look.sightings.get(id) ?? hiddenBy(id, look.sightings), look.ended, inForce, look.regular);
+  const see = (id: string) => look.sightings.get(id) ?? hiddenBy(id, look.sightings);
+  const next = sawEach(recovered, ids, see, { at: look.ended, inForce, retry: look.regular, isBack: state.failure !== null });
   const firstLookAt = Number.isFinite(state.firstLookAt) ? state.firstLookAt : look.began;
   return { ...next, lookedAt: look.began, firstLookAt, lookBy: nextLookBy(state, look) };
 }
 
-/** Some ids were looked at, because hints named them. */
-export function glimpsed(state: SettleState, sightings: ReadonlyMap<string, Sighting | undefined>, inForce: InForce): SettleState {
-  return sawEach(state, sightings.keys(), (id) => sightings.get(id), null, inForce, false);
+/** Some ids were looked at, until `at`, because hints named them. */
+export function glimpsed(state: SettleState, sightings: ReadonlyMap<string, Sighting | undefined>, at: number, inForce: InForce): SettleState {
+  return sawEach(state, sightings.keys(), (id) => sightings.get(id), { at, inForce, retry: false, isBack: false });
 }
 
 /** The directory as a whole could not be seen. What is settled and pending stays. */
@@ -160,32 +164,47 @@ export function probed(state: SettleState, key: string | null, at: number): Sett
   return { ...state, lock: { ...state.lock, key, probedAt: at } };
 }
 
-/** Compares each id with what was known of it. `at` null: the change was already dated by the hint that made someone look. */
-function sawEach(state: SettleState, ids: Iterable<string>, see: (id: string) => Sighting | undefined, at: number | null, inForce: InForce, retry: boolean): SettleState {
+interface Circumstances {
+  /** When the look ended: what is seen for the first time has been so since then, for all that is known. */
+  readonly at: number;
+  readonly inForce: InForce;
+  readonly retry: boolean;
+  /** The directory was lost before this look: what is absent may only not be there yet. */
+  readonly isBack: boolean;
+}
+
+/** Compares each id with what was known of it. */
+function sawEach(state: SettleState, ids: Iterable<string>, see: (id: string) => Sighting | undefined, look: Circumstances): SettleState {
   const pending = new Map(state.pending);
   for (const id of ids) {
     const now = see(id);
     const settled = state.settled.get(id);
     const waiting = pending.get(id);
     const known = waiting === undefined ? settled?.sighting : waiting.sighting;
-    if (known !== 'hinted' && sameSighting(known, now) && !(retry && waiting === undefined && settled?.retry === true)) continue;
-    if (now === undefined && settled === undefined) {
-      pending.delete(id); // it came and went, and nobody was told of it
+    const retry = look.retry && waiting === undefined && settled?.retry === true;
+    const again = retry || (look.isBack && now === undefined);
+    if (!again && typeof known !== 'string' && sameSighting(known, now)) continue;
+    const isOffered = settled !== undefined && now !== undefined && sameSighting(atRest(settled), now) && (known !== 'hinted' || now.kind === 'problem');
+    if ((now === undefined && settled === undefined) || (isOffered && !retry)) {
+      pending.delete(id); // nobody was told of anything else
       continue;
     }
-    if (settled !== undefined && !retry && sameSighting(settled.sighting, now) && (known !== 'hinted' || now?.kind === 'problem')) {
-      pending.delete(id); // it is again as it was offered
-      continue;
-    }
-    const changedAt = known === 'hinted' && waiting !== undefined ? waiting.changedAt : (at ?? waiting?.changedAt ?? state.lookedAt);
-    const evidence = waiting?.evidence;
-    const inForceBytes = inForce(id)?.bytes ?? (settled?.file.kind === 'content' ? settled.file.bytes.length : undefined);
-    const quiet = quietOf({ before: settled?.sighting, now, evidence, inForceBytes, afterFailure: changedAt - state.recoveredAt <= RECOVERY_MS });
-    const taken = now?.kind === 'problem' ? { file: { kind: 'unreadable' as const, problem: now.problem }, retry: false } : undefined;
-    pending.set(id, { sighting: now, present: now !== undefined, evidence, changedAt, quiet, taken });
+    const inForceBytes = look.inForce(id)?.bytes ?? (settled?.file.kind === 'content' ? settled.file.bytes.length : undefined);
+    const before = waiting?.last ?? atRest(settled);
+    const change = { before, now, evidence: waiting?.evidence, inForceBytes, afterFailure: look.at - state.recoveredAt <= RECOVERY_MS };
+    pending.set(id, pend(change, look.at));
   }
-  const since = [...pending.values()].reduce((least, one) => Math.min(least, one.changedAt), Infinity);
-  return { ...state, pending, pendingSince: pending.size === 0 ? null : (state.pendingSince ?? since) };
+  return { ...state, pending, pendingSince: pending.size === 0 ? null : (state.pendingSince ?? look.at) };
+}
+
+function pend(change: Change, at: number): Pending {
+  const { now } = change;
+  const taken = now?.kind === 'problem' ? { file: { kind: 'unreadable' as const, problem: now.problem }, retry: false } : undefined;
+  return { sighting: now, last: now, evidence: change.evidence, changedAt: at, quiet: quietOf(change), taken };
+}
+
+function atRest(settled: Settled | undefined): Sighting | undefined {
+  return settled === undefined || settled.sighting === 'unsettled' ? undefined : settled.sighting;
 }
 
 /** An id below a directory that cannot be listed is not absent: nobody knows (F3). */

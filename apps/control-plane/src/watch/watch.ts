@@ -8,7 +8,7 @@ import type { World } from './carry-out.ts';
 import { changeSet } from './change-set.ts';
 import { listenForHints } from './hints.ts';
 import { isHiddenName, isPolicyName } from './names.ts';
-import { nextStep, offered } from './next.ts';
+import { GATHER_MS, nextStep, offered } from './next.ts';
 import type { OfferStep, Step } from './next.ts';
 import type { Offer, WatchProblem } from './offer.ts';
 import { RENAMED_MS } from './quiet.ts';
@@ -197,7 +197,7 @@ function inbox(clock: WatchClock, sleep: Sleeper, world: () => World): Inbox {
       if (!isPolicy || named.size > MAX_FILES) return;
       const at = clock.monotonic();
       for (const prefix of prefixes) named.set(prefix + name, { at, moved: moved && named.get(prefix + name)?.moved !== false });
-      sleep.noLaterThan(at + RENAMED_MS);
+      sleep.noLaterThan(at + GATHER_MS);
     },
     onUnknown,
     empty: () => {
