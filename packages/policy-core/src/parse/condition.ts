@@ -15,20 +15,26 @@ import type { MapNode, Node } from './nodes.ts';
 /** What `type` may ask for: the names of JSON Schema. */
 export const JSON_TYPES = ['string', 'number', 'integer', 'boolean', 'array', 'object', 'null'] as const;
 
+/** Compiling one takes up to a few milliseconds. */
+const MAX_REGEXES = 500;
+
+const WEEKDAYS = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'] as const;
+
 const CONTEXT_PATHS = ['proxy.server', 'client.name', 'time.hour', 'time.weekday'];
 
 /** Reads the conditions under a key; what could not be read has been reported and is left out. */
-export function readConditions(rule: MapNode, key: string, findings: Findings): readonly Condition[] {
-  return itemsOf(rule, key).flatMap((item) => (item.kind === 'map' ? readCondition(item, findings) : []));
+export function readConditions(rule: MapNode, key: string, regexes: Regexes, findings: Findings): readonly Condition[] {
+  return itemsOf(rule, key).flatMap((item) => (item.kind === 'map' ? readCondition(item, regexes, findings) : []));
 }
 
-function readCondition(node: MapNode, findings: Findings): readonly Condition[] {
+function readCondition(node: MapNode, regexes: Regexes, findings: Findings): readonly Condition[] {
   const path = textOf(node, 'path');
   if (path !== null) checkPath(path, placeOf(node, 'path'), findings);
   const op = wordOf(node, 'op', OPERATORS);
   const written = child(node, 'value');
   const value: PolicyValue = written === null ? { kind: 'null' } : valueOf(written);
-  if (op !== null) checkValue(op, value, written, placeOf(node, 'value'), findings);
+  if (op !== null) checkValue(op, value, { written, offset: written?.offset ?? placeOf(node, 'value') }, regexes, findings);
+  if (path === 'time.weekday' && op !== null) checkWeekdays(op, value, written, findings);
   return path === null || op === null ? [] : [{ path, op, value, at: findings.at(node.offset) }];
 }
 
@@ -41,16 +47,19 @@ function checkPath(path: string, offset: number, findings: Findings): void {
   findings.error('PATH', offset, `the path ${quote(path)} must start with \`args.\` or \`state.\`, or be \`proxy.server\`, \`proxy.labels.<name>\`, \`client.name\`, \`time.hour\` or \`time.weekday\`${advice}`);
 }
 
+/** What has been found out about the regular expressions of a document. */
+export type Regexes = Map<string, ValueFault>;
+
 /** A fault of a value: its code, and what the operator wants. */
 type ValueFault = readonly [code: ProblemCode, message: string] | null;
 
-function checkValue(op: Operator, value: PolicyValue, written: Node | null, offset: number, findings: Findings): void {
-  const fault = valueFault(op, value);
-  if (fault !== null) findings.error(fault[0], written?.offset ?? offset, fault[1]);
+function checkValue(op: Operator, value: PolicyValue, { written, offset }: { readonly written: Node | null; readonly offset: number }, regexes: Regexes, findings: Findings): void {
+  const fault = valueFault(op, value, regexes);
+  if (fault !== null) findings.error(fault[0], offset, fault[1]);
   else if (written !== null) warnOfOddities(op, value, written, findings);
 }
 
-function valueFault(op: Operator, value: PolicyValue): ValueFault {
+function valueFault(op: Operator, value: PolicyValue, regexes: Regexes): ValueFault {
   switch (op) {
     case 'eq':
     case 'neq':
@@ -69,7 +78,7 @@ function valueFault(op: Operator, value: PolicyValue): ValueFault {
     case 'max_length':
       return value.kind === 'int' && !value.value.startsWith('-') ? null : wants(op, 'a whole number, 0 or more', value);
     case 'regex':
-      return regexFault(value);
+      return regexFault(value, regexes);
     case 'not_contains':
       return value.kind === 'string' ? null : wants(op, 'a text (put it in quotes)', value);
     case 'starts_with':
@@ -82,10 +91,15 @@ function valueFault(op: Operator, value: PolicyValue): ValueFault {
   }
 }
 
-function regexFault(value: PolicyValue): ValueFault {
+function regexFault(value: PolicyValue, regexes: Regexes): ValueFault {
   if (value.kind !== 'string') return ['VALUE', `the operator \`regex\` needs a text (put it in quotes), not ${shown(value)}`];
+  const known = regexes.get(value.value);
+  if (known !== undefined) return known;
+  if (regexes.size >= MAX_REGEXES) return ['REGEX', `a policy may have ${MAX_REGEXES} different regular expressions: split it into several policies`];
   const compiled = compileRegex(value.value);
-  return compiled.ok ? null : ['REGEX', `the regular expression ${quote(value.value)} is not RE2: ${compiled.reason}`];
+  const fault: ValueFault = compiled.ok ? null : ['REGEX', `the regular expression ${quote(value.value)} is not RE2: ${compiled.reason}`];
+  regexes.set(value.value, fault);
+  return fault;
 }
 
 /** One text, or a list of texts of which any may match. */
@@ -116,6 +130,16 @@ function textFault(op: 'starts_with' | 'ends_with' | 'glob' | 'path_within' | 'h
       const meant = nearest(text, JSON_TYPES);
       return `${quote(text)} is none of ${JSON_TYPES.map((type) => `\`${type}\``).join(', ')}${meant === null ? '' : `, did you mean \`${meant}\`?`}`;
     }
+  }
+}
+
+/** `time.weekday` is an English name in lower case; another text would silently never be that day. */
+function checkWeekdays(op: Operator, value: PolicyValue, written: Node | null, findings: Findings): void {
+  if (written === null || !['eq', 'neq', 'in', 'not_in'].includes(op)) return;
+  for (const item of value.kind === 'list' ? value.items : [value]) {
+    if (item.kind === 'string' && WEEKDAYS.some((day) => day === item.value)) continue;
+    const meant = item.kind === 'string' ? (WEEKDAYS.find((day) => day.slice(0, 3) === item.value.slice(0, 3).toLowerCase()) ?? null) : null;
+    findings.error('VALUE', written.offset, `\`time.weekday\` is one of ${WEEKDAYS.map((day) => `\`${day}\``).join(', ')}, never ${shown(item)}${meant === null ? '' : `, did you mean \`${meant}\`?`}`);
   }
 }
 

@@ -8,6 +8,8 @@ import type { MapNode, Node, ScalarNode } from './nodes.ts';
 
 /** Labels are few by nature; every one is looked at for every proxy. */
 const MAX_LABELS = 64;
+/** Names of labels as they cross the wire. */
+const MAX_LABEL_LENGTH = 256;
 /** Globs of one list under match. */
 const MAX_MATCH_GLOBS = 1000;
 /** Longer than any outage, short enough that a slip of the keyboard shows. */
@@ -67,7 +69,7 @@ function readLabels(match: MapNode, findings: Findings): Match['labels'] {
   if (labels?.kind !== 'map') return {};
   if (labels.pairs.size > MAX_LABELS) findings.error('MATCH', labels.offset, `match may name ${MAX_LABELS} labels, not ${labels.pairs.size}`);
   const read = [...labels.pairs].map(([label, { key }]) => {
-    if (label.trim() === '') findings.error('MATCH', key.offset, 'the name of a label must not be blank');
+    if (label.trim() === '' || label.length > MAX_LABEL_LENGTH) findings.error('MATCH', key.offset, `the name of a label has 1 to ${MAX_LABEL_LENGTH} characters and is not blank`);
     const values = readGlobs(labels, label, findings);
     if (values === null) findings.error('MATCH', key.offset, `the label ${quote(label)} has no value: write the values that it may have, or \`"*"\` for any`);
     return [label, values ?? []] as const;

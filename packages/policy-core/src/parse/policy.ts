@@ -16,7 +16,7 @@ import type { Findings } from './findings.ts';
 import { readAdmits, readMatch, readOnStale } from './match.ts';
 import { child, itemsOf, wordOf, isNull, placeOf } from './nodes.ts';
 import type { MapNode, Node } from './nodes.ts';
-import { MAX_RULES, readSection } from './section.ts';
+import { MAX_RULES, readSections } from './section.ts';
 import { decodeSource } from './source.ts';
 import { warnOfSuspicions } from './suspicions.ts';
 import { readTests } from './tests.ts';
@@ -65,7 +65,7 @@ function documentOf(root: Node | null, findings: Findings): MapNode | null {
 function readDocument(document: MapNode, id: string, findings: Findings): { readonly policy: Policy; readonly tests: readonly PolicyTest[] } {
   const misspelt = conform(document, DOCUMENT, findings);
   const mode = wordOf(document, 'mode', MODES) ?? 'enforce';
-  const context = { findings, misspelt, policyMode: mode };
+  const context = { findings, misspelt, policyMode: mode, regexes: new Map() };
   const match = readMatch(document, id, findings);
   const description = child(document, 'description');
   const policy: Policy = {
@@ -80,10 +80,7 @@ function readDocument(document: MapNode, id: string, findings: Findings): { read
     onStale: readOnStale(document, findings),
     hide: readNames(document, 'hide', findings),
     readOnly: child(document, 'read_only') === null ? null : readNames(document, 'read_only', findings),
-    tools: readSection(document, 'tool', context) ?? [],
-    resources: readSection(document, 'resource', context),
-    prompts: readSection(document, 'prompt', context),
-    methods: readSection(document, 'method', context),
+    ...readSections(document, context),
   };
   limitRules(policy, document, findings);
   const tests = readTests(document, policy, findings);

@@ -6,7 +6,6 @@ import { nearest } from '../suggestion.ts';
 import { scopeOf } from './counters.ts';
 import type { Findings } from './findings.ts';
 import type { ReadRule } from './rule.ts';
-import type { SectionKind } from './section.ts';
 
 export interface ReadEntry {
   readonly pattern: string;
@@ -15,22 +14,45 @@ export interface ReadEntry {
   readonly rules: readonly ReadRule[];
 }
 
-/** Reports duplicate counters of an entry and `state` paths that name no counter of the section. */
-export function checkReferences(entries: readonly ReadEntry[], kind: SectionKind, findings: Findings): void {
-  for (const entry of entries) checkDuplicates(entry, findings);
-  const declared = new Map(entries.map((entry) => [entry.pattern, new Set(entry.rules.flatMap(({ declares }) => declares ?? []))]));
-  const names = new Set([...declared].flatMap(([pattern, counters]) => [...counters].map((counter) => `state.${scopeOf(pattern)}.${counter}`)));
-  for (const entry of entries) {
-    for (const rule of entry.rules) {
-      if (kind === 'tool') refuseDottedRate(entry, rule, findings);
-      for (const { path, at } of rule.conditions) {
-        if (!path.startsWith('state.')) continue;
-        const problem = referenceProblem(path, kind, declared, names);
-        if (problem?.severity === 'error') findings.errorAt('COUNTER_UNKNOWN', at, problem.message);
-        else if (problem !== null) findings.warnAt('COUNTER_UNKNOWN', at, problem.message);
-      }
+/** Reports duplicate counters of an entry, and `state` paths that name no counter of the document. */
+export function checkReferences(tools: readonly ReadEntry[], others: readonly (readonly ReadEntry[])[], findings: Findings): void {
+  const everywhere = [tools, ...others].flat();
+  for (const entry of everywhere) checkDuplicates(entry, findings);
+  for (const entry of tools) refuseDottedRates(entry, findings);
+  const declared: Declared = {
+    byTool: new Map(tools.map((entry) => [entry.pattern, new Set(entry.rules.flatMap(({ declares }) => declares ?? []))])),
+    pathsElsewhere: pathsOf(others.flat()),
+    paths: pathsOf(everywhere),
+  };
+  for (const { path, at } of everywhere.flatMap((entry) => entry.rules).flatMap((rule) => rule.conditions)) {
+    if (!path.startsWith('state.') || isDeclared(path, declared)) continue;
+    if (path.split('.').length < 3) {
+      findings.warnAt('COUNTER_UNKNOWN', at, `${quote(path)} reads a counter that nothing counts, so it is always 0: write \`state.<entry>.<counter>\``);
+      continue;
     }
+    const meant = nearest(path, declared.paths);
+    findings.errorAt('COUNTER_UNKNOWN', at, `no rule declares the counter that ${quote(path)} reads: ${meant === null ? 'declare it by a `state` block in a rule of that entry' : `did you mean ${quote(meant)}?`}`);
   }
+}
+
+interface Declared {
+  readonly byTool: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly pathsElsewhere: ReadonlySet<string>;
+  readonly paths: ReadonlySet<string>;
+}
+
+function pathsOf(entries: readonly ReadEntry[]): ReadonlySet<string> {
+  return new Set(entries.flatMap((entry) => entry.rules.flatMap(({ declares }) => (declares === null ? [] : [`state.${scopeOf(entry.pattern)}.${declares}`]))));
+}
+
+/**
+ * A tool's counter is found by cutting the path at its first two dots, as Intercept does, so the tool may have no dot
+ * and the counter may. Elsewhere, where entries are URIs, the whole path must be one that is declared.
+ */
+function isDeclared(path: string, { byTool, pathsElsewhere }: Declared): boolean {
+  const [, scope = '', ...rest] = path.split('.');
+  const counters = byTool.get(scope) ?? (scope === '_global' ? byTool.get('*') : undefined);
+  return counters?.has(rest.join('.')) === true || pathsElsewhere.has(path);
 }
 
 function checkDuplicates(entry: ReadEntry, findings: Findings): void {
@@ -44,30 +66,11 @@ function checkDuplicates(entry: ReadEntry, findings: Findings): void {
 }
 
 /** Intercept cannot read such a counter back and refuses the rule, so a policy that has one never worked there. */
-function refuseDottedRate(entry: ReadEntry, { rule, counterAt }: ReadRule, findings: Findings): void {
-  if (rule?.counter?.from !== 'rate_limit' || !entry.pattern.includes('.') || !isExact(entry.pattern)) return;
+function refuseDottedRates(entry: ReadEntry, findings: Findings): void {
+  if (!entry.pattern.includes('.') || !isExact(entry.pattern)) return;
   const glob = entry.pattern.replaceAll('.', '?');
-  findings.error('COUNTER_UNKNOWN', counterAt, `a tool with a dot in its name cannot have a rate_limit, because \`state.${entry.pattern}.…\` cannot be told apart: name it by a glob, ${quote(glob)}`);
-}
-
-interface ReferenceProblem {
-  readonly severity: 'error' | 'warning';
-  readonly message: string;
-}
-
-/**
- * For tools a path is cut at its first two dots, as Intercept does, so the entry may have no dot and the counter may.
- * Elsewhere, where entries are URIs, the whole path must be one that is declared.
- */
-function referenceProblem(path: string, kind: SectionKind, declared: ReadonlyMap<string, ReadonlySet<string>>, names: ReadonlySet<string>): ReferenceProblem | null {
-  const [, scope, ...rest] = path.split('.');
-  if (rest.length === 0 || scope === undefined) {
-    return { severity: 'warning', message: `${quote(path)} reads a counter that nothing counts, so it is always 0: write \`state.<entry>.<counter>\`` };
+  for (const { rule, counterAt } of entry.rules) {
+    if (rule?.counter?.from !== 'rate_limit') continue;
+    findings.error('COUNTER_UNKNOWN', counterAt, `a tool with a dot in its name cannot have a rate_limit, because \`state.${entry.pattern}.…\` cannot be told apart: name it by a glob, ${quote(glob)}`);
   }
-  const counter = rest.join('.');
-  const counters = declared.get(scope) ?? (scope === '_global' ? declared.get('*') : undefined);
-  if (kind === 'tool' ? counters?.has(counter) === true : names.has(path)) return null;
-  const meant = nearest(path, names);
-  const advice = meant === null ? `declare it by a \`state\` block in a rule of that entry` : `did you mean ${quote(meant)}?`;
-  return { severity: 'error', message: `no rule declares the counter that ${quote(path)} reads: ${advice}` };
 }

@@ -2,6 +2,7 @@
 import { ACTIONS, MODES } from '../schema/tables.ts';
 import type { Condition, Counter, Mode, Position, Rule } from '../policy.ts';
 import { readConditions } from './condition.ts';
+import type { Regexes } from './condition.ts';
 import type { Misspelt } from './conform.ts';
 import { rateCounter, readRateLimit, readSpendLimit, readState, limitFrom, scopeOf } from './counters.ts';
 import type { RateLimit } from './counters.ts';
@@ -17,6 +18,7 @@ export interface RuleContext {
   readonly findings: Findings;
   readonly misspelt: Misspelt;
   readonly policyMode: Mode;
+  readonly regexes: Regexes;
   /** The entry's pattern. */
   readonly pattern: string;
   /** Names that `spend_limit` counters of the entry may no longer take. */
@@ -40,8 +42,8 @@ export function readRule(node: MapNode, context: RuleContext): ReadRule {
   const rateText = textOf(node, 'rate_limit');
   const conflicts = reportConflicts(node, rateText !== null, findings);
   const rate = rateText === null ? null : readRateLimit(rateText, placeOf(node, 'rate_limit'), findings);
-  const when = readConditions(node, 'when', findings);
-  const written = readConditions(node, 'conditions', findings);
+  const when = readConditions(node, 'when', context.regexes, findings);
+  const written = readConditions(node, 'conditions', context.regexes, findings);
   const counter = readCounter(node, rateText === null ? null : { limit: rate, usable: !conflicts }, context);
   const conditions = rate !== null && !conflicts ? rateConditions(rate, context.pattern, findings.at(placeOf(node, 'rate_limit'))) : written;
   if (rateText === null) reportEmptiness(node, context);

@@ -3,6 +3,7 @@ import { MAX_GLOB_LENGTH, isExact } from '../glob.ts';
 import type { Entry, Mode, Rule } from '../policy.ts';
 import { quote } from '../problem.ts';
 import { nearest } from '../suggestion.ts';
+import type { Regexes } from './condition.ts';
 import type { Misspelt } from './conform.ts';
 import type { Findings } from './findings.ts';
 import { child, itemsOf } from './nodes.ts';
@@ -12,38 +13,54 @@ import type { ReadEntry } from './references.ts';
 import { readRule } from './rule.ts';
 import type { ReadRule } from './rule.ts';
 
-export type SectionKind = 'tool' | 'resource' | 'prompt' | 'method';
+type SectionKind = 'tool' | 'resource' | 'prompt' | 'method';
 
 /** Rules of one document. A thousand policies of this size would not fit any fleet's snapshot; one file of it is a mistake. */
 export const MAX_RULES = 10_000;
 
-/** Methods with a section of their own: an entry for one under `methods` would never be asked. */
-const METHODS_OF_SECTIONS: ReadonlyMap<string, string> = new Map([
-  ['tools/call', 'tools'],
-  ['resources/read', 'resources'],
-  ['resources/subscribe', 'resources'],
-  ['prompts/get', 'prompts'],
-]);
+/** The requests that keep a session going: they always pass (SPEC, plumbing), so an entry for one never decides. */
+const PLUMBING = [
+  'initialize', 'server/discover', 'ping', 'tools/list', 'resources/list', 'resources/templates/list', 'prompts/list', 'logging/setLevel', 'subscriptions/listen',
+];
 
 /** Methods that people write entries for; a near miss is a typing error. */
 const KNOWN_METHODS = [
-  'sampling/createMessage', 'elicitation/create', 'completion/complete', 'logging/setLevel', 'roots/list', 'resources/unsubscribe',
-  'resources/templates/list', 'tasks/get', 'tasks/result', 'tasks/list', 'tasks/cancel',
+  'sampling/createMessage', 'elicitation/create', 'completion/complete', 'roots/list', 'tools/call', 'resources/read', 'resources/subscribe',
+  'resources/unsubscribe', 'prompts/get', 'tasks/get', 'tasks/result', 'tasks/list', 'tasks/cancel',
 ];
 
 export interface SectionContext {
   readonly findings: Findings;
   readonly misspelt: Misspelt;
   readonly policyMode: Mode;
+  readonly regexes: Regexes;
 }
 
-/** Reads one section; null where the document does not have it. */
-export function readSection(document: MapNode, kind: SectionKind, context: SectionContext): readonly Entry[] | null {
+export interface Sections {
+  readonly tools: readonly Entry[];
+  /** Null where the document does not have the section, here and below. */
+  readonly resources: readonly Entry[] | null;
+  readonly prompts: readonly Entry[] | null;
+  readonly methods: readonly Entry[] | null;
+}
+
+/** Reads the four sections, and checks what their rules say of each other's counters. */
+export function readSections(document: MapNode, context: SectionContext): Sections {
+  const tools = readSection(document, 'tool', context);
+  const resources = readSection(document, 'resource', context);
+  const prompts = readSection(document, 'prompt', context);
+  const methods = readSection(document, 'method', context);
+  checkReferences(tools ?? [], [resources ?? [], prompts ?? [], methods ?? []], context.findings);
+  return { tools: asEntries(tools ?? []), resources: resources && asEntries(resources), prompts: prompts && asEntries(prompts), methods: methods && asEntries(methods) };
+}
+
+function asEntries(entries: readonly ReadEntry[]): readonly Entry[] {
+  return entries.map(({ pattern, at, rules }) => ({ pattern, at, rules: rules.flatMap(({ rule }) => rule ?? []) }));
+}
+
+function readSection(document: MapNode, kind: SectionKind, context: SectionContext): readonly ReadEntry[] | null {
   const section = child(document, `${kind}s`);
-  if (section?.kind !== 'map') return null;
-  const entries = [...section.pairs.values()].map((pair) => readEntry(pair, kind, context));
-  checkReferences(entries, kind, context.findings);
-  return entries.map((entry) => ({ pattern: entry.pattern, at: entry.at, rules: entry.rules.flatMap(({ rule }) => (rule === null ? [] : [rule])) }));
+  return section?.kind === 'map' ? [...section.pairs.values()].map((pair) => readEntry(pair, kind, context)) : null;
 }
 
 function readEntry({ key, value }: Pair, kind: SectionKind, context: SectionContext): ReadEntry {
@@ -83,9 +100,8 @@ function checkPattern(pattern: string, offset: number, kind: SectionKind, findin
 }
 
 function checkMethod(pattern: string, offset: number, findings: Findings): void {
-  const section = METHODS_OF_SECTIONS.get(pattern);
-  if (section !== undefined) {
-    findings.error('NAME', offset, `${quote(pattern)} is decided by \`${section}\`, not by \`methods\`: write an entry there, for example \`${section}: { "*": deny }\``);
+  if (PLUMBING.includes(pattern)) {
+    findings.warn('UNREACHABLE', offset, `${quote(pattern)} keeps a session going and always passes, so this entry never decides: remove it`);
     return;
   }
   if (!isExact(pattern) || KNOWN_METHODS.includes(pattern)) return;

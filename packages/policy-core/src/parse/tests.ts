@@ -34,6 +34,9 @@ function readTest(test: MapNode, ruleNames: ReadonlySet<string>, findings: Findi
   const nodes = call === null ? itemsOf(test, 'calls') : [call];
   if (nodes.length === 0) findings.error('TEST', placeOf(test, 'calls'), '`calls` is empty: write the calls that are to be judged');
   const steps = nodes.flatMap((node) => (node.kind === 'map' ? readSteps(node, test, ruleNames, findings) : []));
+  if (textOf(test, 'rule') !== null && steps.length > 0 && steps.every(({ expect }) => expect === 'allow')) {
+    findings.error('TEST', placeOf(test, 'rule'), '`rule` says which rule denies, and every call is expected to pass: remove it');
+  }
   if (steps.length > MAX_STEPS) findings.error('TEST', test.offset, `a test may have ${MAX_STEPS} calls, not ${steps.length}`);
   return [
     {

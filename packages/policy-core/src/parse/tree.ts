@@ -31,12 +31,14 @@ interface Building {
   readonly measures: Map<Node, Measure>;
   /** Where the depth limit was crossed is said once. */
   tooDeep: boolean;
+  /** Pairs that merge keys brought in, over all mappings: a short text can ask for very many. */
+  merged: number;
 }
 
 /** Builds the tree, or returns null after reporting why there is none. `text` is what the document was composed from. */
 export function buildTree(document: Document.Parsed, text: string, findings: Findings): { readonly root: Node | null } | null {
   if (document.contents === null) return { root: null };
-  const building: Building = { text, findings, anchors: new Map(), measures: new Map(), tooDeep: false };
+  const building: Building = { text, findings, anchors: new Map(), measures: new Map(), tooDeep: false, merged: 0 };
   const root = build(document.contents, building);
   const size = building.measures.get(root)?.nodes ?? 0;
   if (size > MAX_NODES) {
@@ -155,6 +157,11 @@ function applyMerge(pairs: Map<string, Pair>, merge: { readonly value: Node; rea
     if (source.kind !== 'map') {
       building.findings.error('YAML_MERGE', merge.offset, 'a merge key (`<<`) needs a mapping, or a list of mappings');
       continue;
+    }
+    building.merged += source.pairs.size;
+    if (building.merged > MAX_NODES) {
+      building.findings.error('YAML_ALIAS', merge.offset, `merge keys bring in more than ${MAX_NODES} values: write rules out, or split the policy`);
+      return;
     }
     for (const [name, pair] of source.pairs) {
       if (!pairs.has(name)) pairs.set(name, pair);

@@ -3,14 +3,14 @@
  * Go's yaml.v3 is not is refused in tree.ts. Depth and size are checked while the text is read, before anything
  * recursive sees it.
  */
-import { Composer, Lexer, Parser, isDocument } from 'yaml';
+import { Composer, Lexer, Parser } from 'yaml';
 import type { CST, Document, YAMLError } from 'yaml';
 import type { Findings } from './findings.ts';
 import type { Node } from './nodes.ts';
 import { MAX_DEPTH, buildTree } from './tree.ts';
 
 /** Lexical pieces of a text. A policy of a mebibyte that a person wrote has fewer; a text made of brackets has more. */
-const MAX_LEXEMES = 600_000;
+const MAX_LEXEMES = 500_000;
 
 /** The parser's stack holds a few tokens for each level of nesting. */
 const MAX_STACK = 4 * MAX_DEPTH;
@@ -18,44 +18,54 @@ const MAX_STACK = 4 * MAX_DEPTH;
 /** Returns the root (null = an empty document), or null after reporting why there is none. */
 export function readYaml(text: string, findings: Findings): { readonly root: Node | null } | null {
   const documents = compose(text, findings);
-  if (documents === null) return null;
   const [document, second] = documents;
-  if (document === undefined) return { root: null };
-  for (const fault of document.errors) report(fault, findings);
+  if (document !== undefined) for (const fault of document.errors) report(fault, findings);
   if (second !== undefined) {
     findings.error('YAML_SEVERAL_DOCUMENTS', startOf(second), 'a second document starts here: a policy file is one document; put the other into a file of its own');
   }
   if (findings.failed) return null;
-  return buildTree(document, text, findings);
+  return document === undefined ? { root: null } : buildTree(document, text, findings);
 }
 
-function compose(text: string, findings: Findings): readonly Document.Parsed[] | null {
+/** The documents of a text, or as many as there were before a limit was reported. */
+function compose(text: string, findings: Findings): readonly Document.Parsed[] {
   const parser = new Parser();
   const composer = new Composer({ schema: 'failsafe', resolveKnownTags: false, uniqueKeys: false, prettyErrors: false, logLevel: 'silent' });
   const documents: Document.Parsed[] = [];
-  const take = (tokens: Iterable<CST.Token>): void => {
+  const add = (composed: Iterable<Document.Parsed | Document>): void => {
+    for (const document of composed) if (isParsed(document)) documents.push(document);
+  };
+  /** Returns whether there is any reason to read on. */
+  const take = (tokens: Iterable<CST.Token>): boolean => {
     for (const token of tokens) {
-      if (token.type === 'directive') findings.error('YAML_SYNTAX', token.offset, 'a directive: policies are read without any; remove the line');
-      for (const document of composer.next(token)) documents.push(document);
+      if (token.type === 'directive') {
+        findings.error('YAML_SYNTAX', token.offset, 'a directive (a line that begins with `%`): policies are read without any; remove the line');
+        return false;
+      }
+      add(composer.next(token));
     }
+    return documents.length < 2;
   };
   let lexemes = 0;
   for (const lexeme of new Lexer().lex(text)) {
     if (++lexemes > MAX_LEXEMES) {
       findings.error('YAML_TOO_LARGE', parser.offset, `the text has more than ${MAX_LEXEMES} pieces: split it into several policies`);
-      return null;
+      return [];
     }
-    take(parser.next(lexeme));
+    if (!take(parser.next(lexeme))) return documents;
     if (parser.stack.length > MAX_STACK) return tooDeep(parser.offset, findings);
   }
-  take(parser.end());
-  for (const document of composer.end(false)) documents.push(document);
-  return documents.filter(isDocument);
+  if (take(parser.end())) add(composer.end(false));
+  return documents;
 }
 
-function tooDeep(offset: number, findings: Findings): null {
+function isParsed(document: Document.Parsed | Document): document is Document.Parsed {
+  return document.range !== null;
+}
+
+function tooDeep(offset: number, findings: Findings): readonly [] {
   findings.error('YAML_TOO_DEEP', offset, `collections are nested deeper than ${MAX_DEPTH} levels`);
-  return null;
+  return [];
 }
 
 function startOf(document: Document.Parsed): number {
