@@ -115,6 +115,8 @@ describe('[L4] a log that was tampered with', () => {
     expect(verifyDirectory(reader(forged), key).ok).toBe(true);
     expect(verifyDirectory(reader(forged), key, { older: kept })).toMatchObject({ ok: false, problems: [{ code: 'FORKED' }] });
     expect(verifyDirectory(reader(forged), key, { older: checkpointOf(honest) })).toMatchObject({ ok: false, problems: [{ code: 'FORKED' }] });
+    const before = checkpointOf(publish(entries.slice(0, 2), signer));
+    for (const older of [[before, kept], [kept, before], [checkpointOf(forged), kept, before]]) expect(verifyDirectory(reader(forged), key, { older })).toMatchObject({ ok: false, problems: [{ code: 'FORKED' }] });
     expect(verifyDirectory(reader(forged), key, { older: checkpointOf(publish(entries.slice(0, 3), signer)) }).ok).toBe(true);
   });
 
@@ -146,7 +148,9 @@ describe('[L4] a log that was tampered with', () => {
 
   test('all over: the report ends at its bound and says so', () => {
     const forged = publish(entriesOf(SIZE, 'forged'), signer);
-    const problems = after((files) => take(files, forged, 'tile/entries/000', 'tile/entries/001'));
+    let read = 0;
+    const problems = after((files) => take(files, forged, 'tile/entries/000', 'tile/entries/001'), { onEntry: () => (read += 1) });
+    expect(read).toBe(256);
     expect(problems.length).toBe(MAX_DIRECTORY_PROBLEMS);
     expect(problems.at(-1)).toMatch(/^TOO_MANY/);
   });

@@ -63,18 +63,22 @@ export function directoryTiles(read: FileReader, size: number): TileReader {
   };
 }
 
-/** The older checkpoints that can be met on the way, smallest first. Others are reported at once. */
-function comparable(head: Checkpoint, older: DirectoryOptions['older'], report: Report): readonly Checkpoint[] {
-  const met = listed(older).filter((known) => {
+/** Checkpoints by their size. */
+type Older = ReadonlyMap<number, readonly Checkpoint[]>;
+
+/** The older checkpoints that will be met on the way. Others are reported at once. */
+function comparable(head: Checkpoint, older: DirectoryOptions['older'], report: Report): Older {
+  const met = new Map<number, Checkpoint[]>();
+  for (const known of listed(older)) {
     if (known.origin !== head.origin) {
       report.add('ORIGIN_WRONG', CHECKPOINT_PATH, `it is of the log \`${head.origin}\`, and the checkpoint that was kept of \`${known.origin}\`; compare a log with its own`);
-      return false;
+    } else if (known.size > head.size) {
+      report.add('ROLLED_BACK', CHECKPOINT_PATH, `the log had ${known.size} entries and is published with ${head.size}; find out what was removed`);
+    } else {
+      met.set(known.size, [...(met.get(known.size) ?? []), known]);
     }
-    if (known.size <= head.size) return true;
-    report.add('ROLLED_BACK', CHECKPOINT_PATH, `the log had ${known.size} entries and is published with ${head.size}; find out what was removed`);
-    return false;
-  });
-  return met.toSorted((a, b) => a.size - b.size);
+  }
+  return met;
 }
 
 function listed(older: DirectoryOptions['older']): readonly Checkpoint[] {
@@ -83,9 +87,9 @@ function listed(older: DirectoryOptions['older']): readonly Checkpoint[] {
 }
 
 /** Grows the tree entry by entry. Undefined where it cannot be known how it goes on, or too much is wrong to. */
-function readLog(read: FileReader, size: number, older: readonly Checkpoint[], report: Report, onEntry: DirectoryOptions['onEntry']): Edge | undefined {
+function readLog(read: FileReader, size: number, older: Older, report: Report, onEntry: DirectoryOptions['onEntry']): Edge | undefined {
   let edge = emptyEdge();
-  let met = compareOlder(edge, older, 0, report);
+  compareOlder(edge, older, report);
   while (edge.size < size) {
     const leaves = readLeaves(read, edge.size / TILE_WIDTH, size, report, onEntry);
     if (leaves === undefined || report.isFull()) return undefined;
@@ -93,7 +97,7 @@ function readLog(read: FileReader, size: number, older: readonly Checkpoint[], r
       const grown = extend(edge, leaf);
       edge = grown.edge;
       for (const tile of grown.completed) compareTile(read(tilePath(tile.level, tile.n)), tile.bytes, tilePath(tile.level, tile.n), report);
-      met = compareOlder(edge, older, met, report);
+      compareOlder(edge, older, report);
     }
   }
   return edge;
@@ -159,15 +163,11 @@ function compareTile(stored: Uint8Array | undefined, computed: Uint8Array, path:
   }
 }
 
-/** Compares the roots of older checkpoints of exactly this size; returns how many have been met so far. */
-function compareOlder(edge: Edge, older: readonly Checkpoint[], met: number, report: Report): number {
-  let next = met;
-  for (let known = older[next]; known?.size === edge.size; known = older[next]) {
-    next += 1;
+function compareOlder(edge: Edge, older: Older, report: Report): void {
+  for (const known of older.get(edge.size) ?? []) {
     if (sameHash(rootOf(edge), known.root)) continue;
     report.add('FORKED', CHECKPOINT_PATH, `the first ${known.size} entries are not those of the checkpoint that was kept: history was rewritten; keep that checkpoint, it is the evidence`);
   }
-  return next;
 }
 
 interface Report {

@@ -164,12 +164,19 @@ describe('[L4] proofs', () => {
     expect(verifyConsistency(head, headOf(tree.edges[299]!), [])).toMatchObject({ problems: [{ code: 'PROOF_RANGE' }] });
     expect(verifyConsistency(headOf(tree.edges[1]!), head, noHashes)).toMatchObject({ problems: [{ code: 'PROOF_MALFORMED' }] });
     expect(verifyInclusion(tree.leaves[0]!, 0, head, noHashes)).toMatchObject({ problems: [{ code: 'PROOF_MALFORMED' }] });
+    // Each of these would be the root, if the length of the path or of a hash were not bound.
+    const leaf = tree.leaves[0]!;
+    expect(verifyInclusion(leaf, 0, { size: 1, root: nodeHash(leaf, leaf) }, [leaf])).toMatchObject({ problems: [{ code: 'PROOF_MALFORMED' }] });
+    expect(verifyInclusion(leaf, 0, { size: 2, root: nodeHash(leaf, noHashes[0]!) }, noHashes)).toMatchObject({ problems: [{ code: 'PROOF_MALFORMED' }] });
+    expect(verifyConsistency({ size: 1, root: leaf }, { size: 2, root: nodeHash(leaf, noHashes[0]!) }, noHashes)).toMatchObject({ problems: [{ code: 'PROOF_MALFORMED' }] });
     expect(verifyInclusion(tree.leaves[0]!, -1, head, [])).toMatchObject({ problems: [{ code: 'PROOF_RANGE' }] });
     expect(verifyInclusion(tree.leaves[0]!, 2 ** 53, { size: 2 ** 54, root: head.root }, [])).toMatchObject({ problems: [{ code: 'PROOF_RANGE' }] });
   });
 
   test('name the tile that is missing or malformed', () => {
     expect(inclusionProof(3, 300, () => undefined)).toMatchObject({ problems: [{ code: 'TILE_MISSING', where: 'tile/0/000' }] });
+    expect(tree.read(0, 2, 1)).toBeUndefined();
+    expect(inclusionProof(0, 600, tree.read).ok).toBe(false);
     expect(consistencyProof(257, 300, () => new Uint8Array(32))).toMatchObject({ problems: [{ code: 'TILE_MALFORMED', where: 'tile/0/001.p/44' }] });
   });
 
@@ -185,6 +192,11 @@ describe('[L4] proofs', () => {
     expect(path.ok && verifyInclusion(perfect[0]!, 2 ** 52 - 1, head, path.proof)).toEqual({ ok: true });
     const last = inclusionProof(2 ** 52, size, read);
     expect(last.ok && verifyInclusion(perfect[0]!, 2 ** 52, head, last.proof)).toEqual({ ok: true });
+    // The sibling of the left half has 2^51 + 1 leaves, whose logarithm rounds to 51.
+    const uneven = 2 ** 52 + 2 ** 51 + 1;
+    const first = inclusionProof(0, uneven, read);
+    const unevenRoot = nodeHash(perfect[52]!, nodeHash(perfect[51]!, perfect[0]!));
+    expect(first.ok && verifyInclusion(perfect[0]!, 0, { size: uneven, root: unevenRoot }, first.proof)).toEqual({ ok: true });
     const proof = consistencyProof(2 ** 51, size, read);
     expect(proof.ok && verifyConsistency({ size: 2 ** 51, root: perfect[51]! }, head, proof.proof)).toEqual({ ok: true });
   });
