@@ -116,7 +116,7 @@ describe('[L4] a log that was tampered with', () => {
     expect(verifyDirectory(reader(forged), key, { older: kept })).toMatchObject({ ok: false, problems: [{ code: 'FORKED' }] });
     expect(verifyDirectory(reader(forged), key, { older: checkpointOf(honest) })).toMatchObject({ ok: false, problems: [{ code: 'FORKED' }] });
     const before = checkpointOf(publish(entries.slice(0, 2), signer));
-    for (const older of [[before, kept], [kept, before], [checkpointOf(forged), kept, before]]) expect(verifyDirectory(reader(forged), key, { older })).toMatchObject({ ok: false, problems: [{ code: 'FORKED' }] });
+    for (const older of [[before, kept], [kept, before], [checkpointOf(forged), kept, before], [checkpointOf(honest), checkpointOf(forged)], [checkpointOf(forged), checkpointOf(honest)]]) expect(verifyDirectory(reader(forged), key, { older })).toMatchObject({ ok: false, problems: [{ code: 'FORKED' }] });
     expect(verifyDirectory(reader(forged), key, { older: checkpointOf(publish(entries.slice(0, 3), signer)) }).ok).toBe(true);
   });
 
