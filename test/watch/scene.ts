@@ -82,7 +82,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   };
   const scene: Scene = {
     directory, beside, watcher, offers, said, problems, write, path, texts, until,
-    rest: async (ms = 700) => {
+    rest: async (ms = 600) => {
       await pause(ms);
       await watcher.scanNow();
       await until('nothing unsettled', () => watcher.status().unsettled === 0);
