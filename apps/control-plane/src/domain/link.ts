@@ -63,8 +63,11 @@ export function openLink(held: Held, labelledAt: number, barred: ReadonlyMap<str
   return { held, labelledAt, sent: { restrict: null, snapshot: null, advance: null }, barred, retry: { policies: null, restrictions: null } };
 }
 
+/** Which lanes may be used now: a restriction reaches everybody before the first snapshot reaches anybody. */
+export type Urgency = 'restrictions-only' | 'everything';
+
 /** The frames to send now, in the order in which they must be sent, and the link after sending them. */
-export function plan(link: Link, want: Want, nowMs: number): { readonly link: Link; readonly send: readonly Lane[] } {
+export function plan(link: Link, want: Want, nowMs: number, urgency: Urgency = 'everything'): { readonly link: Link; readonly send: readonly Lane[] } {
   const send: Lane[] = [];
   const { held, sent, barred } = link;
   const due = (part: PartName): boolean => link.retry[part] === null || nowMs >= link.retry[part].atMs;
@@ -72,9 +75,10 @@ export function plan(link: Link, want: Want, nowMs: number): { readonly link: Li
   const mark = sent.restrict ?? held.restrictions;
   const needsRestrictions = mark?.digest !== want.restrictions || (needsPolicies && mark.version < Math.max(want.restrictionsVersion, link.labelledAt));
   if (needsRestrictions && due('restrictions') && !barred.has(want.restrictions)) send.push('restrict');
+  const all = urgency === 'everything';
   const restrictionsReady = !needsRestrictions || send.includes('restrict');
-  if (needsPolicies && due('policies') && sent.snapshot === null && restrictionsReady) send.push('snapshot');
-  if (due('policies') && wantsAdvance(link, want)) send.push('advance');
+  if (all && needsPolicies && due('policies') && sent.snapshot === null && restrictionsReady) send.push('snapshot');
+  if (all && due('policies') && wantsAdvance(link, want)) send.push('advance');
   if (send.length === 0) return { link, send };
   const at = { version: want.version, atMs: nowMs };
   const next = {
