@@ -29,8 +29,8 @@ describe('Intercept: wire.json', () => {
   it('has all its cases', () => expect(cases.length).toBe(49));
 
   it.each(cases.map((one) => [one.compat, one.id, one] as const))('[P2] %s %s', (_compat, _id, { id, policy, line, expect: wanted, compat }) => {
-    const { gate, fromClient } = wire(createPolicyGate(policy));
-    const heard = fromClient(Buffer.from(`${line}\n`));
+    const { gate, ...wired } = wire(createPolicyGate(policy));
+    const heard = wired.fromClient(Buffer.from(`${line}\n`));
     const forwarded = heard.toServer.length > 0;
 
     if (forwarded) expect(heard).toEqual({ toServer: [line], toClient: [] });

@@ -55,8 +55,14 @@ export function createPolicyGate(policy: string, restrictions: readonly Restrict
   };
 }
 
+const compiled = new Map<string, Enforcement>();
+
 function compile(text: string): Enforcement {
+  const known = compiled.get(text);
+  if (known !== undefined) return known;
   const parsed = parsePolicy({ id: `${SERVER}.yaml`, bytes: new TextEncoder().encode(text) });
   if (!parsed.ok) throw new Error(parsed.problems.map(({ line, message }) => `${line}: ${message}`).join('\n'));
-  return compilePolicies([parsed.policy], { server: SERVER, labels: {} }, null);
+  const enforcement = compilePolicies([parsed.policy], { server: SERVER, labels: {} }, null);
+  compiled.set(text, enforcement);
+  return enforcement;
 }
