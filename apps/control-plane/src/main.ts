@@ -45,4 +45,4 @@ for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
 
 process.exitCode = await run(process.argv.slice(2), terminal);
 // A line reader on standard input would otherwise keep the process alive.
-process.stdin.unref?.();
+process.stdin.unref();

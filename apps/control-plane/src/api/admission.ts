@@ -4,7 +4,8 @@
  */
 import { bodyLimit } from 'hono/body-limit';
 import type { MiddlewareHandler } from 'hono';
-import { parseStrict } from '@portcullis/policy-core';
+import { InexactNumber, parseStrict } from '@portcullis/policy-core';
+import type { JsonValue } from '@portcullis/policy-core';
 import { refuse } from './answer.ts';
 import { recognise } from './operator-token.ts';
 import type { ApiParts, Bindings, Variables } from './parts.ts';
@@ -61,8 +62,15 @@ const checkJson: Guard = async (c, next) => {
   if (text === undefined) return refuse('invalid', 'The body is not UTF-8.');
   const parsed = parseStrict(text, { maxDepth: MAX_BODY_DEPTH, maxValues: MAX_BODY_VALUES });
   if (!parsed.ok) return refuse('invalid', `The body is not plain JSON: ${parsed.problem.message} (at character ${parsed.problem.offset}).`);
+  if (hasUnreadableKey(parsed.value)) return refuse('invalid', 'The key "__proto__" means nothing here. Leave it out.');
   return next();
 };
+
+/** A schema's record passes over this one key without a word, and nothing that was asked for may be passed over. */
+function hasUnreadableKey(value: JsonValue): boolean {
+  if (typeof value !== 'object' || value === null || value instanceof InexactNumber) return false;
+  return Object.hasOwn(value, '__proto__') || Object.values(value).some(hasUnreadableKey);
+}
 
 function decode(bytes: ArrayBuffer): string | undefined {
   try {

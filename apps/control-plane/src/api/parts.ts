@@ -3,20 +3,16 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { DecisionStore } from '../decisions/decisions.ts';
 import type { Refusal } from '../domain/command.ts';
 import type { Auth } from '../domain/events.ts';
-import type { Outstanding } from '../domain/outstanding.ts';
 import type { OperatorToken } from '../domain/state.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Plane } from '../plane.ts';
 import type { WatchStatus } from '../watch/watch.ts';
-import type { NewToken } from './operator-token.ts';
 import type { WriteBack } from './write-back.ts';
 
 export interface ApiParts {
   readonly plane: Plane;
   readonly fleet: Fleet;
   readonly decisions: DecisionStore;
-  /** What of the refusals and waiting removals still stands. */
-  readonly outstanding: () => Outstanding;
   /** How the watcher of the policy directory is. */
   readonly watch: () => WatchStatus;
   /** The policy directory, absolute. */
@@ -27,16 +23,16 @@ export interface ApiParts {
   readonly hostNames: ReadonlySet<string>;
   /** Ids of the tokens that this machine's own users use. */
   readonly localTokens: ReadonlySet<string>;
-  /** Makes a join token: its id, the text that the host is given, and what is recorded of it. */
-  readonly makeJoinToken: () => NewToken;
-  /** POST /v1/join: what a host without any credential but a join token may ask. */
-  readonly join: (body: unknown) => { readonly ok: true; readonly body: unknown } | { readonly ok: false; readonly refusal: Refusal };
+  /** POST /v1/join: what a host may ask that has nothing but a join token. */
+  readonly join: (body: unknown) => Joined;
   readonly startedAtMs: number;
   readonly now: () => number;
   readonly random: (bytes: number) => Buffer;
   /** Where what should never happen is written. */
   readonly complain: (text: string) => void;
 }
+
+export type Joined = { readonly ok: true; readonly body: object } | { readonly ok: false; readonly refusal: Refusal };
 
 export interface Variables {
   readonly operator: Operator;

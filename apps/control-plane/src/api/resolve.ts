@@ -1,5 +1,4 @@
 /** A version is the seq of an event that may change what someone must enforce; any other seq means the last version before it. */
-import { VERSION_EVENTS } from '../domain/events.ts';
 import type { Recorded } from '../domain/events.ts';
 import type { History } from '../plane.ts';
 
@@ -12,10 +11,10 @@ export interface ResolvedVersion {
 }
 
 /** Resolves `asked`; undefined where the log is not that long yet. */
-export function resolveVersion(history: History, size: number, asked: number): ResolvedVersion | undefined {
-  if (asked >= size) return undefined;
-  const [event] = history.read({ limit: 1, before: asked + 1, types: [...VERSION_EVENTS] });
-  if (event === undefined) return undefined;
-  const note = event.seq === asked ? null : `${asked} is the event ${history.at(asked)?.event.type ?? ''}, which changes nothing that is enforced; this is ${event.seq}, the last version before it.`;
-  return { version: event.seq, asked, note, event };
+export function resolveVersion(history: Pick<History, 'versionAt' | 'at'>, asked: number): ResolvedVersion | undefined {
+  const version = history.versionAt(asked);
+  const event = version === undefined ? undefined : history.at(version);
+  if (version === undefined || event === undefined) return undefined;
+  const note = version === asked ? null : `${asked} is the event ${history.at(asked)?.event.type ?? ''}, which changes nothing that is enforced; this is ${version}, the last version before it.`;
+  return { version, asked, note, event };
 }

@@ -63,7 +63,7 @@ export interface HostView extends Host {
 
 export type FleetCounts = Readonly<Record<ProxyView['state'] | 'proxies' | 'hosts', number>>;
 
-export function statusView(parts: Pick<ApiParts, 'plane' | 'fleet' | 'watch' | 'directory' | 'startedAtMs' | 'outstanding'>): StatusView {
+export function statusView(parts: Pick<ApiParts, 'plane' | 'fleet' | 'watch' | 'directory' | 'startedAtMs'>): StatusView {
   const state = parts.plane.state();
   const watch = parts.watch();
   return {
@@ -76,8 +76,8 @@ export function statusView(parts: Pick<ApiParts, 'plane' | 'fleet' | 'watch' | '
     policies: [...state.policies.values()].map(({ policy, since, sinceMs, content }) => ({ policy, since, sinceMs, textSha256: content.textSha256 })),
     directory: parts.directory,
     watch: { state: watch.state, sinceMs: watch.since, lastScanAtMs: watch.lastScanAt, problem: watch.problem?.message ?? null },
-    problems: problemViews(parts.outstanding()),
-    pendingRemovals: pendingViews(parts.outstanding()),
+    problems: problemViews(parts.plane.outstanding()),
+    pendingRemovals: pendingViews(parts.plane.outstanding()),
     holds: state.holds,
     restrictions: restrictionViews(state, parts.fleet),
     fleet: fleetCounts(parts.fleet, state),

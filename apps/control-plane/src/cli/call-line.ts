@@ -7,7 +7,7 @@ const LIMITS = { maxDepth: 128, maxValues: 1_000_000 };
 
 const KINDS = ['tool', 'method', 'uri', 'prompt'] as const;
 const KEYS: ReadonlySet<string> = new Set([...KINDS, 'arguments', 'server', 'labels', 'client', 'at', 'outcome']);
-const OUTCOMES: ReadonlySet<JsonValue> = new Set<Outcome>(['ok', 'error', 'tool_error', 'none']);
+const OUTCOMES: readonly JsonValue[] = ['ok', 'error', 'tool_error', 'none'] satisfies readonly Outcome[];
 /** RFC 3339, with the zone that makes it one moment. */
 const MOMENT = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
 
@@ -41,7 +41,7 @@ export function readCall(line: string, nowMs: number): Read {
   if (server === undefined || client === undefined) return no('server and client are texts');
   if (labels === undefined) return no('labels is an object of texts, {"env": "prod"} for example');
   if (atMs === undefined) return no('at is an RFC 3339 moment with its zone, "2026-01-05T12:00:00Z" for example');
-  if (!OUTCOMES.has(outcome)) return no(`outcome is one of ${[...OUTCOMES].join(', ')}`);
+  if (!OUTCOMES.includes(outcome)) return no('outcome is ok, error, tool_error or none');
   return { ok: true, call: { call, server, client, labels, atMs, outcome: outcome as Outcome } };
 }
 

@@ -1,5 +1,4 @@
 /** Commands that work on files alone, and `serve`. */
-import { serve } from '../serve.ts';
 import type { ServeOptions } from '../config.ts';
 import { check } from './check.ts';
 import type { CheckOptions } from './check.ts';
@@ -22,7 +21,11 @@ export function addPolicyCommands({ program, terminal, exit }: Setting): void {
     .option('--public-name <name>', 'a host name under which the plane may be asked (repeatable)', collect)
     .option('--poll', 'use no file events: for mounts where they never arrive')
     .option('--json', 'print happenings as JSON, one a line')
-    .action(async (options: ServeOptions) => exit(await serve(options, terminal)));
+    .action(async (options: ServeOptions) => {
+      // Loaded here, so that the other commands start without the database and the server.
+      const { serve } = await import('../serve.ts');
+      exit(await serve(options, terminal));
+    });
   program
     .command('check')
     .description('check policy files and run the tests inside them; needs no plane')

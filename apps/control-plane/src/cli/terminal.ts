@@ -3,17 +3,17 @@ import type { Readable } from 'node:stream';
 
 export interface Terminal {
   /** Writes text and a line feed to standard output. */
-  out(text: string): void;
+  readonly out: (text: string) => void;
   /** The same to standard error: progress, questions and complaints. */
-  err(text: string): void;
+  readonly err: (text: string) => void;
   /** Shows a line on standard error that the next one replaces; nothing where nobody watches. */
-  progress(text: string): void;
+  readonly progress: (text: string) => void;
   readonly input: Readable;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   /** Whether a person can answer a question. */
   readonly interactive: boolean;
-  now(): number;
+  readonly now: () => number;
   /** Aborted when the person presses Ctrl-C. */
   readonly signal: AbortSignal;
 }

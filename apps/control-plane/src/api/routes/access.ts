@@ -1,6 +1,7 @@
 /** Who has access: hosts, the tokens with which hosts join, operators' tokens. */
 import { z } from '@hono/zod-openapi';
 import { ROLES } from '../../domain/events.ts';
+import { makeJoinToken } from '../../join.ts';
 import { act, momentOf } from '../act.ts';
 import { answer, refuse } from '../answer.ts';
 import { declare } from '../declare.ts';
@@ -47,7 +48,7 @@ function addJoinTokens(api: Api, parts: ApiParts): void {
     { method: 'post', path: '/v1/join-tokens', action: 'manage-join-tokens', summary: 'Make a token with which one host may join', answers: '`token`: the text that the host is given, shown this once; `id`, by which it is revoked; its end.', body: joinToken },
     ({ body, operator, idem }) => {
       if (idem !== null) return noIdempotency();
-      const made = parts.makeJoinToken();
+      const made = makeJoinToken(parts.plane.state(), parts.random);
       const expiresAtMs = momentOf(parts, { operator, idem }) + body.ttlMs;
       const command = { kind: 'create-join-token', token: made.id, secretSha256: made.secretSha256, labels: body.labels, expiresAtMs } as const;
       return act(parts, command, { operator, idem, reason: body.reason }, () => ({ id: made.id, token: made.text, expiresAtMs }));

@@ -14,7 +14,7 @@ const release = z.strictObject({ policy: name, expected, reason: reason.optional
 
 export function addChanges(api: Api, parts: ApiParts): void {
   declare(api, { method: 'get', path: '/v1/changes', action: 'read', summary: 'Removals that wait for a person', answers: '`changes`: id, policies that would go, since when.' }, () =>
-    answer({ changes: pendingViews(parts.outstanding()) }),
+    answer({ changes: pendingViews(parts.plane.outstanding()) }),
   );
   declare(
     api,

@@ -49,8 +49,8 @@ export function addHistory(api: Api, parts: ApiParts): void {
     api,
     { method: 'get', path: '/v1/diff', action: 'read', summary: 'What changed between two versions', answers: '`changes`: by policy, structure and unified text; `restrictions` imposed and ended.', query: z.object({ from: whole, to: whole }) },
     ({ query }) => {
-      const from = resolveVersion(plane.history, plane.state().size, query.from);
-      const to = resolveVersion(plane.history, plane.state().size, query.to);
+      const from = resolveVersion(plane.history, query.from);
+      const to = resolveVersion(plane.history, query.to);
       if (from === undefined || to === undefined) return unknownVersion(from === undefined ? query.from : query.to, plane.state());
       return answer(difference(parts, from, to));
     },
@@ -62,7 +62,7 @@ function addVersions(api: Api, { plane }: ApiParts): void {
     api,
     { method: 'get', path: '/v1/versions/{version}', action: 'read', summary: 'What was in force at a version', answers: 'The event, the policies in force with their contents, the restrictions.', params: z.object({ version: whole }) },
     ({ params }) => {
-      const resolved = resolveVersion(plane.history, plane.state().size, params.version);
+      const resolved = resolveVersion(plane.history, params.version);
       if (resolved === undefined) return unknownVersion(params.version, plane.state());
       const state = plane.history.stateAt(resolved.version);
       return answer({ ...resolved, event: eventView(resolved.event), policies: [...state.policies.values()], restrictions: [...state.restrictions.values()] });
@@ -80,7 +80,7 @@ function addVersions(api: Api, { plane }: ApiParts): void {
       query: z.object({ id: name }),
     },
     ({ params, query }) => {
-      const resolved = resolveVersion(plane.history, plane.state().size, params.version);
+      const resolved = resolveVersion(plane.history, params.version);
       if (resolved === undefined) return unknownVersion(params.version, plane.state());
       const found = plane.history.stateAt(resolved.version).policies.get(query.id);
       const text = found === undefined ? undefined : plane.history.text(found.content.textSha256);
@@ -98,7 +98,7 @@ function difference({ plane }: ApiParts, from: ResolvedVersion, to: ResolvedVers
   const before = plane.history.stateAt(from.version);
   const after = plane.history.stateAt(to.version);
   const ids = [...new Set([...before.policies.keys(), ...after.policies.keys()])].filter((id) => before.policies.get(id)?.content.textSha256 !== after.policies.get(id)?.content.textSha256).sort();
-  const texts = ids.map((id) => ({ policy: id, unified: unified(plane.history.text, id, before, after) }));
+  const texts = ids.map((id) => ({ policy: id, unified: unified((sha256) => plane.history.text(sha256), id, before, after) }));
   const models = (state: PlaneState) => new Map(ids.flatMap((id) => {
     const content = state.policies.get(id)?.content;
     const model = content === undefined ? undefined : plane.history.model(content.modelSha256);

@@ -17,7 +17,7 @@ export function addOverview(api: Api, parts: ApiParts): void {
     answer(statusView(parts)),
   );
   declare(api, { method: 'get', path: '/v1/problems', action: 'read', summary: 'What was refused and still is', answers: '`problems`: by policy, with every problem of its text.' }, () =>
-    answer({ problems: problemViews(parts.outstanding()) }),
+    answer({ problems: problemViews(parts.plane.outstanding()) }),
   );
   declare(api, { method: 'get', path: '/v1/proxies', action: 'read', summary: 'The fleet', answers: '`proxies`: every proxy seen, what it enforces, since when.' }, () =>
     answer({ proxies: parts.fleet.proxies(), version: parts.plane.state().version }),
@@ -36,9 +36,8 @@ export function addOverview(api: Api, parts: ApiParts): void {
       query: z.object({ version: whole, seen: whole.optional(), timeoutMs: whole.max(MAX_WAIT_MS).default(MAX_WAIT_MS) }),
     },
     async ({ query, signal }) => {
-      const { size, version } = parts.plane.state();
-      const resolved = resolveVersion(parts.plane.history, size, query.version);
-      if (resolved === undefined) return refuse('not-found', `There is no version ${query.version} yet; the newest is ${version}.`);
+      const resolved = resolveVersion(parts.plane.history, query.version);
+      if (resolved === undefined) return refuse('not-found', `There is no version ${query.version} yet; the newest is ${parts.plane.state().version}.`);
       return answer(await waitFor(parts, resolved.version, query.seen, query.timeoutMs, signal));
     },
   );

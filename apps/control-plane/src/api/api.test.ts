@@ -1,0 +1,349 @@
+/** Every route over a real plane: what it takes, answers and refuses. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { decisionRow, openApi, proxyView } from '../../../../test/api/open-api.ts';
+import type { ApiWorld } from '../../../../test/api/open-api.ts';
+import { ROLES } from '../domain/events.ts';
+import { permits } from './permissions.ts';
+import type { Action } from './permissions.ts';
+
+let world: ApiWorld;
+
+/** A plane for each test, or one for all tests of a block that changes nothing that matters to the next. */
+function freshPlane(once: 'each test' | 'all tests'): void {
+  const [before, after] = once === 'each test' ? [beforeEach, afterEach] : [beforeAll, afterAll];
+  before(() => {
+    world = openApi();
+  });
+  after(() => world.close());
+}
+
+const ALLOW = 'version: "1"\n';
+const DENY = 'version: "1"\ndefault: deny\n';
+const GUARD = 'version: "1"\nmatch: { server: "*" }\nhide: [write_file]\n';
+
+/** Every route with the action it needs, written out once more: a new route must be added here. */
+const ROUTES: Readonly<Record<string, Action>> = {
+  'GET /v1/status': 'read', 'GET /v1/problems': 'read', 'GET /v1/proxies': 'read', 'GET /v1/hosts': 'read', 'GET /v1/wait': 'read',
+  'GET /v1/log': 'read', 'GET /v1/versions/{version}': 'read', 'GET /v1/versions/{version}/policy': 'read', 'GET /v1/diff': 'read',
+  'GET /v1/decisions': 'read', 'GET /v1/decisions/stream': 'read', 'GET /v1/events/stream': 'read',
+  'GET /v1/restrictions': 'read', 'GET /v1/restrictions/{id}': 'read', 'GET /v1/changes': 'read', 'GET /v1/holds': 'read',
+  'POST /v1/restrictions': 'restrict', 'POST /v1/restrictions/{id}/lift': 'lift',
+  'POST /v1/changes/{id}/confirm': 'confirm', 'POST /v1/rollback': 'rollback', 'POST /v1/holds/release': 'release-hold',
+  'PATCH /v1/hosts/{id}': 'manage-hosts', 'POST /v1/hosts/{id}/revoke': 'manage-hosts',
+  'GET /v1/join-tokens': 'manage-join-tokens', 'POST /v1/join-tokens': 'manage-join-tokens', 'POST /v1/join-tokens/{id}/revoke': 'manage-join-tokens',
+  'GET /v1/tokens': 'manage-tokens', 'POST /v1/tokens': 'manage-tokens', 'POST /v1/tokens/{id}/revoke': 'manage-tokens',
+};
+
+describe('who may ask what', () => {
+  freshPlane('all tests');
+
+  it('[O1] declares exactly the routes of the matrix in the OpenAPI document', async () => {
+    const { body } = await world.ask(null, 'GET', '/v1/openapi.json');
+    const declared = Object.entries(body['paths'] as Record<string, object>).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`));
+    expect(declared.sort()).toEqual(Object.keys(ROUTES).sort());
+  });
+
+  for (const [route, action] of Object.entries(ROUTES)) {
+    const [method = '', path = ''] = route.split(' ');
+    const url = path.replace('{version}', '0').replace('{id}', 'nothing');
+    it(`[O1] ${route} needs ${action}`, async () => {
+      const unknown = await world.ask(null, method, url);
+      expect(unknown.status).toBe(401);
+      for (const role of ROLES) {
+        const response = await world.api.request(url, { method, headers: { authorization: `Bearer ${world.tokens[role]}`, ...(method === 'GET' ? {} : { 'content-type': 'application/json' }) }, ...(method === 'GET' ? {} : { body: '{}' }) });
+        await response.body?.cancel();
+        if (permits(role, action)) expect([401, 403], role).not.toContain(response.status);
+        else expect(response.status, role).toBe(403);
+      }
+    });
+  }
+
+  it('[O3] answers every wrong token alike', async () => {
+    const admin = world.tokens.admin;
+    const wrong = ['', 'Bearer', 'Bearer x', `Bearer ${admin.slice(0, -1)}${admin.endsWith('0') ? '1' : '0'}`, `Bearer ${world.tokens.viewer.slice(0, 22)}${admin.slice(22)}`, `Basic ${admin}`, `Bearer ${admin} x`];
+    const answers = await Promise.all(wrong.map((authorization) => world.ask(null, 'GET', '/v1/status', undefined, { authorization })));
+    for (const answer of answers) {
+      expect(answer.status).toBe(401);
+      expect(answer.body).toEqual(answers[0]?.body);
+    }
+  });
+
+  it('forgets a revoked token at once', async () => {
+    const { body } = await world.ask('admin', 'POST', '/v1/tokens', { name: 'ada', role: 'viewer' });
+    const authorization = `Bearer ${String(body['token'])}`;
+    expect((await world.ask(null, 'GET', '/v1/status', undefined, { authorization })).status).toBe(200);
+    expect((await world.ask('admin', 'POST', `/v1/tokens/${String(body['id'])}/revoke`, {})).status).toBe(200);
+    expect((await world.ask(null, 'GET', '/v1/status', undefined, { authorization })).status).toBe(401);
+  });
+
+  it('keeps secrets and their hashes out of every answer', async () => {
+    await world.ask('admin', 'POST', '/v1/join-tokens', {});
+    for (const path of ['/v1/tokens', '/v1/join-tokens', '/v1/log', '/v1/status']) {
+      expect(JSON.stringify((await world.ask('admin', 'GET', path)).body)).not.toContain('secretSha256');
+    }
+  });
+});
+
+describe('what is refused before any route', () => {
+  freshPlane('all tests');
+
+  it('[O2] another host name, on every path', async () => {
+    for (const path of ['/v1/status', '/healthz', '/v1/join', '/nowhere']) {
+      for (const host of ['evil.example', 'localhost.evil.example', '10.0.0.1:7420', '']) {
+        const answer = await world.ask('admin', 'GET', path, undefined, { host });
+        expect(answer.status, `${path} ${host}`).toBe(421);
+      }
+    }
+    expect((await world.ask('admin', 'GET', '/v1/status', undefined, { host: 'LOCALHOST:1234' })).status).toBe(200);
+    expect((await world.api.request('http://evil.example/healthz', { headers: { host: 'localhost' } })).status).toBe(421);
+  });
+
+  it('[O2] web pages that would change something', async () => {
+    for (const origin of ['https://evil.example', 'http://localhost:7420', 'null']) {
+      expect((await world.ask('admin', 'POST', '/v1/restrictions', { reason: 'x' }, { origin })).status).toBe(403);
+      expect((await world.ask('admin', 'DELETE', '/v1/status', undefined, { origin })).status).toBe(403);
+    }
+    expect(world.plane.state().restrictions.size).toBe(0);
+    const preflight = await world.api.request('/v1/status', { method: 'OPTIONS', headers: { origin: 'https://evil.example', 'access-control-request-method': 'POST' } });
+    expect(preflight.headers.get('access-control-allow-origin')).toBeNull();
+  });
+
+  it('[O3] bodies that are too large, no JSON, ambiguous, or of another type', async () => {
+    const cases: readonly (readonly [body: string, type: string, status: number])[] = [
+      [`{"reason":"${'x'.repeat(70_000)}"}`, 'application/json', 413],
+      ['{"reason":', 'application/json', 400],
+      ['{"reason":"a","reason":"b"}', 'application/json', 400],
+      [`${'['.repeat(1000)}${']'.repeat(1000)}`, 'application/json', 400],
+      ['{"reason":"a"}', 'text/plain', 415],
+      ['reason=a', 'application/x-www-form-urlencoded', 415],
+      ['{"reason":"a","surprise":1}', 'application/json', 400],
+      ['{"__proto__":{"reason":"a"}}', 'application/json', 400],
+      ['[]', 'application/json', 400],
+      ['null', 'application/json', 400],
+      ['{"reason":" "}', 'application/json', 400],
+      ['{"reason":"a","labels":{"__proto__":["x"]}}', 'application/json', 400],
+      ['{"reason":"a","ttlMs":1e300}', 'application/json', 400],
+      ['', 'application/json', 400],
+    ];
+    for (const [body, type, status] of cases) {
+      const answer = await world.ask('admin', 'POST', '/v1/restrictions', body, { 'content-type': type });
+      expect(answer.status, body.slice(0, 60)).toBe(status);
+      expect(Object.keys(answer.body)).toEqual(['error']);
+    }
+    const latin = await world.api.request('/v1/restrictions', { method: 'POST', headers: { authorization: `Bearer ${world.tokens.admin}`, 'content-type': 'application/json' }, body: Buffer.from([0x7b, 0xff, 0x7d]) });
+    expect(latin.status).toBe(400);
+    expect(world.plane.state().restrictions.size).toBe(0);
+  });
+
+  it('[O3] never shows a stack, and says it to the operator of the plane', async () => {
+    const intact = Object.getOwnPropertyDescriptor(world.fleet, 'proxies')!;
+    Object.assign(world.fleet, { proxies: () => { throw new Error('boom at secret place'); } });
+    const answer = await world.ask('admin', 'GET', '/v1/proxies');
+    Object.defineProperty(world.fleet, 'proxies', intact);
+    expect(answer.status).toBe(500);
+    expect(JSON.stringify(answer.body)).not.toContain('boom');
+    expect(world.complaints.join()).toContain('boom');
+  });
+
+  it('[O3] names what is not there', async () => {
+    expect((await world.ask('admin', 'GET', '/v1/nowhere')).status).toBe(404);
+    expect((await world.ask('viewer', 'GET', '/v1/versions/999')).body).toMatchObject({ error: { code: 'not-found' } });
+    expect((await world.ask('viewer', 'GET', '/v1/versions/-1')).status).toBe(400);
+    expect((await world.ask('viewer', 'GET', '/v1/wait?version=999')).status).toBe(404);
+    expect((await world.ask('admin', 'POST', '/v1/restrictions/r-9/lift', { reason: 'x' })).status).toBe(404);
+  });
+});
+
+describe('how things are', () => {
+  freshPlane('each test');
+
+  it('shows policies, problems with their places, waiting removals and restrictions', async () => {
+    await world.save({ 'files.yaml': ALLOW, 'guard.yaml': GUARD });
+    await world.save({ 'files.yaml': 'version: "1"\nrulez: 1\n', 'guard.yaml': null });
+    await world.ask('responder', 'POST', '/v1/restrictions', { reason: 'drill', tools: ['write_*'], server: ['files'] });
+    const { body } = await world.ask('viewer', 'GET', '/v1/status');
+    expect(body).toMatchObject({
+      policies: [{ policy: 'files.yaml' }, { policy: 'guard.yaml' }],
+      problems: [{ file: 'files.yaml', line: 2, code: 'UNKNOWN_KEY' }],
+      pendingRemovals: [{ removes: ['guard.yaml'] }],
+      restrictions: [{ scope: { kind: 'tools', globs: ['write_*'] }, reason: 'drill' }],
+      watch: { state: 'watching' },
+    });
+  });
+
+  it('is ready only while the watcher looks', async () => {
+    expect((await world.ask(null, 'GET', '/healthz')).status).toBe(200);
+    expect((await world.ask(null, 'GET', '/readyz')).status).toBe(200);
+    world.now += 60_000;
+    expect((await world.ask(null, 'GET', '/readyz')).status).toBe(503);
+    world.watch = { ...world.watch, state: 'failed', problem: { code: 'DIRECTORY_MISSING', directory: '/x', message: 'it is gone' } };
+    expect(JSON.stringify((await world.ask(null, 'GET', '/readyz')).body)).toContain('it is gone');
+  });
+
+  it('waits until a version is enforced, and tells each step', async () => {
+    Object.assign(world.fleet, { wanted: 2, enforcing: 0 });
+    const waiting = world.ask('viewer', 'GET', '/v1/wait?version=0&seen=0&timeoutMs=5000');
+    world.fleet.enforcing = 1;
+    setTimeout(() => world.fleet.changed(), 10);
+    expect((await waiting).body).toMatchObject({ enforcing: 1, wanted: 2 });
+    const began = performance.now();
+    expect((await world.ask('viewer', 'GET', '/v1/wait?version=0&seen=1&timeoutMs=50')).body).toMatchObject({ enforcing: 1 });
+    expect(performance.now() - began).toBeGreaterThan(45);
+    world.fleet.enforcing = 2;
+    expect((await world.ask('viewer', 'GET', '/v1/wait?version=0')).body).toMatchObject({ enforcing: 2 });
+  });
+});
+
+describe('the past', () => {
+  freshPlane('each test');
+
+  it('pages through the log without gap or repetition', async () => {
+    for (let n = 0; n < 12; n += 1) await world.ask('responder', 'POST', '/v1/restrictions', { reason: `drill ${n}`, server: [`s${n}`] });
+    const seqs: number[] = [];
+    for (let before = ''; ; ) {
+      const { body } = await world.ask('viewer', 'GET', `/v1/log?limit=5${before}`);
+      seqs.push(...(body['events'] as { seq: number }[]).map((event) => event.seq));
+      if (body['next'] === null) break;
+      before = `&before=${JSON.stringify(body['next'])}`;
+    }
+    expect(seqs).toEqual(Array.from({ length: world.plane.state().size }, (_, n) => world.plane.state().size - 1 - n));
+    const only = await world.ask('viewer', 'GET', '/v1/log?types=RestrictionImposed&limit=1000');
+    expect(only.body['events']).toHaveLength(12);
+  });
+
+  it('shows what was in force at a version, resolves other seqs downwards and says so', async () => {
+    await world.save({ 'files.yaml': ALLOW });
+    const first = world.plane.state().version;
+    await world.save({ 'files.yaml': DENY });
+    await world.ask('admin', 'POST', '/v1/tokens', { name: 'later', role: 'viewer' });
+    const text = async (version: number) => (await world.ask('viewer', 'GET', `/v1/versions/${version}/policy?id=files.yaml`)).body;
+    expect((await text(first))['text']).toBe(ALLOW);
+    expect(await text(world.plane.state().size - 1)).toMatchObject({ text: DENY, version: world.plane.state().version, note: expect.stringContaining('last version before') as string });
+    const diff = await world.ask('viewer', 'GET', `/v1/diff?from=${first}&to=${world.plane.state().version}`);
+    expect(diff.body['changes']).toMatchObject([{ policy: 'files.yaml', kind: 'changed', parts: [{ path: ['default'], before: 'allow', after: 'deny' }] }]);
+    expect(JSON.stringify(diff.body['texts'])).toContain('+default: deny');
+    const unchanged = await world.ask('viewer', 'GET', `/v1/diff?from=${first}&to=${first}`);
+    expect(unchanged.body).toMatchObject({ changes: [], texts: [], imposed: [], ended: [] });
+  });
+});
+
+describe('what operators decide', () => {
+  freshPlane('each test');
+
+  it('[L6] repeats a request with the same key once, and refuses another under it', async () => {
+    const ask = (body: object) => world.ask('responder', 'POST', '/v1/restrictions', body, { 'idempotency-key': 'k-1' });
+    const first = await ask({ reason: 'drill', ttlMs: 60_000 });
+    world.now += 5_000;
+    const second = await ask({ reason: 'drill', ttlMs: 60_000 });
+    expect(second.body).toMatchObject({ replayed: true, version: first.body['version'] });
+    expect(world.plane.state().restrictions.size).toBe(1);
+    expect((await ask({ reason: 'drill', ttlMs: 61_000 })).body).toMatchObject({ error: { code: 'idempotency-conflict' } });
+    expect((await world.ask('admin', 'POST', '/v1/tokens', { name: 'a', role: 'viewer' }, { 'idempotency-key': 'k-2' })).status).toBe(400);
+    expect((await world.ask('responder', 'POST', '/v1/restrictions', { reason: 'x' }, { 'idempotency-key': 'x'.repeat(300) })).status).toBe(400);
+  });
+
+  it('restricts, says what lifting would open and what stays, and lifts', async () => {
+    world.fleet.views = [proxyView(), proxyView({ server: 'github' }), proxyView({ labels: { env: 'prod' } })];
+    const { body } = await world.ask('responder', 'POST', '/v1/restrictions', { reason: 'drill', server: ['files'] });
+    const { id } = body['restriction'] as { id: string };
+    await world.ask('responder', 'POST', '/v1/restrictions', { reason: 'also', labels: { env: ['pr*'] } });
+    const opened = await world.ask('viewer', 'GET', `/v1/restrictions/${id}`);
+    expect(opened.body['proxies']).toHaveLength(2);
+    expect(opened.body['stays']).toMatchObject([{ reason: 'also' }]);
+    expect((await world.ask('admin', 'POST', `/v1/restrictions/${id}/lift`, { reason: 'over', expected: 0 })).body).toMatchObject({ error: { code: 'expected-version' } });
+    expect((await world.ask('admin', 'POST', `/v1/restrictions/${id}/lift`, { reason: 'over' })).status).toBe(200);
+    expect((await world.ask('viewer', 'GET', '/v1/restrictions')).body['restrictions']).toMatchObject([{ reason: 'also' }]);
+  });
+
+  it('[R1][R3] rolls back, holds, and writes back only what nobody touched since', async () => {
+    await world.save({ 'files.yaml': ALLOW, 'other.yaml': ALLOW, 'third.yaml': ALLOW });
+    const good = world.plane.state().version;
+    await world.save({ 'files.yaml': DENY, 'other.yaml': DENY, 'third.yaml': ALLOW, 'new.yaml': ALLOW });
+    await world.save({ 'other.yaml': 'version: "1"\n# somebody is working here\nrulez: 1\n' });
+    const { status, body } = await world.ask('editor', 'POST', '/v1/rollback', { to: good, reason: 'bad', writeBack: true });
+    expect(status, JSON.stringify(body)).toBe(200);
+    expect(body['version']).toBeGreaterThan(good);
+    const files = Object.fromEntries((body['files'] as { policy: string; did: string }[]).map(({ policy, did }) => [policy, did]));
+    expect(files).toEqual({ 'files.yaml': 'restored', 'other.yaml': 'left', 'new.yaml': 'set-aside' });
+    expect(readFileSync(join(world.policies, 'files.yaml'), 'utf8')).toBe(ALLOW);
+    expect(readFileSync(join(world.policies, 'other.yaml'), 'utf8')).toContain('somebody is working');
+    expect(existsSync(join(world.policies, 'new.yaml'))).toBe(false);
+    expect(readFileSync(join(world.policies, 'new.yaml.withdrawn'), 'utf8')).toBe(ALLOW);
+    const holds = (await world.ask('viewer', 'GET', '/v1/holds')).body['holds'] as { policy: string }[];
+    expect(holds.map((hold) => hold.policy)).toContain('files.yaml');
+    expect((await world.ask('editor', 'POST', '/v1/holds/release', { policy: 'files.yaml' })).status).toBe(200);
+  });
+
+  it('[F3] confirms a waiting removal', async () => {
+    await world.save({ 'files.yaml': ALLOW, 'guard.yaml': GUARD });
+    await world.save({ 'guard.yaml': null });
+    const [change] = (await world.ask('viewer', 'GET', '/v1/changes')).body['changes'] as { change: string }[];
+    expect(world.plane.state().policies.size).toBe(2);
+    expect((await world.ask('editor', 'POST', `/v1/changes/${change?.change ?? ''}/confirm`, {})).status).toBe(200);
+    expect([...world.plane.state().policies.keys()]).toEqual(['files.yaml']);
+  });
+
+  it('makes join tokens and limits attempts to join', async () => {
+    const { body } = await world.ask('admin', 'POST', '/v1/join-tokens', { labels: { env: 'prod' }, ttlMs: 60_000 });
+    expect(body['token']).toMatch(/^portcullis-join\.v1\./);
+    expect([...world.plane.state().joinTokens.values()]).toMatchObject([{ token: body['id'], labels: { env: 'prod' }, state: 'open' }]);
+    const statuses: number[] = [];
+    for (let n = 0; n < 40; n += 1) statuses.push((await world.ask(null, 'POST', '/v1/join', { n })).status);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(30);
+    expect(statuses.at(-1)).toBe(429);
+    world.now += 2_000;
+    expect((await world.ask(null, 'POST', '/v1/join', {})).status).toBe(200);
+  });
+});
+
+describe('streams', () => {
+  freshPlane('each test');
+
+  it('sends decisions that pass the filter, and how many were missed', async () => {
+    const read = await openStream('/v1/decisions/stream?tool=read');
+    world.decisions.arrive([decisionRow(1), decisionRow(2, { name: 'write' }), decisionRow(3)]);
+    const two = await read((text) => text.split('data: ').length > 2);
+    expect(two).toContain('id: 1\nevent: decision');
+    expect(two).not.toContain('"write"');
+    world.decisions.arrive(Array.from({ length: 6_000 }, (_, n) => decisionRow(n + 10)));
+    expect(await read((text) => text.includes('event: missed'))).toMatch(/event: missed\ndata: {"count":\d+}/);
+  });
+
+  it('resumes events after the last one seen, without gap', async () => {
+    for (let n = 0; n < 5; n += 1) await world.ask('responder', 'POST', '/v1/restrictions', { reason: `r${n}`, server: [`s${n}`] });
+    const from = world.plane.state().size - 3;
+    const read = await openStream('/v1/events/stream', { 'last-event-id': String(from - 1) });
+    await world.ask('responder', 'POST', '/v1/restrictions', { reason: 'live', server: ['live'] });
+    const text = await read((all) => all.includes('live'));
+    expect([...text.matchAll(/^id: (\d+)$/gm)].map((match) => Number(match[1]))).toEqual([from, from + 1, from + 2, from + 3]);
+    expect((await world.ask('viewer', 'GET', '/v1/events/stream', undefined, { 'last-event-id': 'x' })).status).toBe(400);
+  });
+
+  it('closes streams that nobody reads any more, so that others can open', async () => {
+    for (let round = 0; round < 3; round += 1) {
+      const aborts = await Promise.all(
+        Array.from({ length: 100 }, async () => {
+          const abort = new AbortController();
+          expect((await world.api.request('/v1/decisions/stream', { headers: { authorization: `Bearer ${world.tokens.viewer}` }, signal: abort.signal })).status).toBe(200);
+          return abort;
+        }),
+      );
+      expect((await world.ask('viewer', 'GET', '/v1/decisions/stream')).status).toBe(429);
+      for (const abort of aborts) abort.abort();
+    }
+  });
+});
+
+/** Reads a stream until what has come satisfies; the stream stays open for the next question. */
+async function openStream(path: string, headers: Readonly<Record<string, string>> = {}): Promise<(enough: (text: string) => boolean) => Promise<string>> {
+  const response = await world.api.request(path, { headers: { authorization: `Bearer ${world.tokens.viewer}`, ...headers } });
+  expect(response.headers.get('content-type')).toBe('text/event-stream');
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  return async (enough) => {
+    while (!enough(text)) text += (await reader.read()).value ?? '';
+    return text;
+  };
+}

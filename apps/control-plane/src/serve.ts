@@ -1,0 +1,131 @@
+/**
+ * `portcullis serve`: the plane's parts, opened in order and closed in reverse. What is wrong at the start is one line and exit
+ * code 1; afterwards only a signal ends it.
+ */
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+import { announcement, firstProxyLines } from './announce.ts';
+import { createApi } from './api/api.ts';
+import { createHttpServer, listen } from './api/listen.ts';
+import { createWriteBack } from './api/write-back.ts';
+import { EXIT } from './cli/exit.ts';
+import type { ExitCode } from './cli/exit.ts';
+import type { Terminal } from './cli/terminal.ts';
+import { readConfig } from './config.ts';
+import type { ServeConfig, ServeOptions } from './config.ts';
+import { openDecisions } from './decisions/open-decisions.ts';
+import { removeDiscovery, writeDiscovery } from './discovery.ts';
+import { expireRestrictions } from './expiry.ts';
+import { createFleet } from './fleet/fleet.ts';
+import { followDirectory } from './follow.ts';
+import type { Following } from './follow.ts';
+import { join } from './join.ts';
+import { ensureLocalTokens } from './local-tokens.ts';
+import { openPlane } from './plane.ts';
+import type { Plane } from './plane.ts';
+
+/** What has been opened is closed in reverse; each step may take its time. */
+type Closers = (() => void | Promise<void>)[];
+
+/** Runs the plane until it is told to stop. */
+export async function serve(options: ServeOptions, terminal: Terminal): Promise<ExitCode> {
+  const read = readConfig(options, terminal);
+  if (!read.ok) return refuse(read.problem, terminal);
+  const closers: Closers = [];
+  try {
+    const problem = await openAll(read.config, terminal, closers);
+    if (problem !== undefined) return refuse(problem, terminal);
+    await stopped(terminal.signal);
+    return EXIT.ok;
+  } finally {
+    for (const close of closers.reverse()) await close();
+  }
+}
+
+/** Opens everything; a problem in one line where something is in the way. */
+async function openAll(config: ServeConfig, terminal: Terminal, closers: Closers): Promise<string | undefined> {
+  const voice = voiceOf(config, terminal);
+  const opened = openPlane({ dataDir: config.data, now: terminal.now, onBug: voice.bug });
+  if (!opened.ok) return opened.problem;
+  const { plane, keys, initialised } = opened;
+  closers.push(() => plane.close());
+  closers.push(plane.onRecorded((recorded) => recorded.forEach(voice.recorded)));
+  const tokens = ensureLocalTokens(plane, config.home, terminal.now, randomBytes);
+  if (!tokens.ok) return tokens.problem;
+  const decisions = openDecisions(path.join(config.data, 'decisions.db'));
+  closers.push(() => decisions.close());
+  const fleet = createFleet({ plane, keys, decisions, dataDir: config.data, now: terminal.now });
+  closers.push(() => fleet.close());
+  closers.push(expireRestrictions(plane, terminal.now).close);
+
+  const current: { following?: Following } = {};
+  const startedAtMs = terminal.now();
+  const api = createApi({
+    plane, fleet, decisions,
+    watch: () => current.following?.status() ?? { state: 'starting', since: startedAtMs, lastScanAt: null, documents: 0, unsettled: 0, hints: false },
+    directory: config.policies,
+    writeBack: createWriteBack(config.policies, plane.history),
+    hostNames: config.hostNames,
+    localTokens: tokens.ids,
+    join: (body) => join(plane, keys.sign, body, terminal.now()),
+    startedAtMs,
+    now: terminal.now,
+    random: randomBytes,
+    complain: terminal.err,
+  });
+  const server = createHttpServer(api, config.tls);
+  fleet.attach(server);
+  const listened = await listen(server, config.host, config.port);
+  if (!listened.ok) return listened.problem;
+  closers.push(listened.listening.close);
+
+  const url = `${config.tls === null ? 'http' : 'https'}://${config.name}:${listened.listening.port}`;
+  writeDiscovery(config.home, { url, tokens: tokens.files, pid: process.pid, dataDir: config.data, startedAt: new Date(startedAtMs).toISOString() });
+  closers.push(() => removeDiscovery(config.home, process.pid));
+  voice.started({ url, config, plane, recoveryKeyPath: initialised?.recoveryKeyPath ?? null });
+  current.following = followDirectory({ plane, directory: config.policies, pollOnly: config.pollOnly, removals: config.removals, now: terminal.now, complain: terminal.err, onBug: voice.bug });
+  closers.push(current.following.close);
+  return undefined;
+}
+
+interface Start {
+  readonly url: string;
+  readonly config: ServeConfig;
+  readonly plane: Plane;
+  readonly recoveryKeyPath: string | null;
+}
+
+/** What is said while it runs: lines for people, or JSON. */
+function voiceOf(config: ServeConfig, terminal: Terminal) {
+  return {
+    recorded: (recorded: Parameters<typeof announcement>[0]): void => {
+      if (config.json) terminal.out(JSON.stringify({ happened: 'recorded', ...recorded }));
+      else for (const line of announcement(recorded)) terminal.out(line);
+    },
+    started: ({ url, plane, recoveryKeyPath }: Start): void => {
+      const { log, version, hosts } = plane.state();
+      if (config.json) {
+        terminal.out(JSON.stringify({ happened: 'started', url, log, version, policies: config.policies, data: config.data, recoveryKey: recoveryKeyPath }));
+        return;
+      }
+      terminal.out(`Portcullis listens on ${url}`);
+      terminal.out(`  policies ${config.policies}`);
+      terminal.out(`  data     ${config.data} (log ${log}, version ${version})`);
+      if (recoveryKeyPath !== null) terminal.out(`  The recovery key is in ${recoveryKeyPath}. Move it off this machine now: with it, hosts can follow a restored plane.`);
+      if (hosts.size === 0) for (const line of firstProxyLines(plane.policies().values(), terminal.cwd)) terminal.out(line);
+    },
+    bug: (error: unknown): void => terminal.err(`portcullis: this should not happen: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+  };
+}
+
+function refuse(problem: string, terminal: Terminal): ExitCode {
+  terminal.err(problem);
+  return EXIT.no;
+}
+
+function stopped(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
