@@ -9,7 +9,7 @@ import type { ProblemCode } from '../problem.ts';
 import { compileRegex } from '../regex.ts';
 import { nearest } from '../suggestion.ts';
 import type { Findings } from './findings.ts';
-import { child, itemsOf, placeOf, textOf, valueOf, wordOf } from './nodes.ts';
+import { child, itemsOf, textOf, valueOf, valuePlaceOf, wordOf } from './nodes.ts';
 import type { MapNode, Node } from './nodes.ts';
 
 /** What `type` may ask for: the names of JSON Schema. */
@@ -20,6 +20,10 @@ const MAX_REGEXES = 500;
 
 const WEEKDAYS = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'] as const;
 
+const MISTAKEN_TYPES: ReadonlyMap<string, string> = new Map([
+  ['str', 'string'], ['text', 'string'], ['int', 'integer'], ['float', 'number'], ['bool', 'boolean'], ['list', 'array'], ['map', 'object'], ['dict', 'object'], ['none', 'null'],
+]);
+
 const CONTEXT_PATHS = ['proxy.server', 'client.name', 'time.hour', 'time.weekday'];
 
 /** Reads the conditions under a key; what could not be read has been reported and is left out. */
@@ -29,11 +33,11 @@ export function readConditions(rule: MapNode, key: string, regexes: Regexes, fin
 
 function readCondition(node: MapNode, regexes: Regexes, findings: Findings): readonly Condition[] {
   const path = textOf(node, 'path');
-  if (path !== null) checkPath(path, placeOf(node, 'path'), findings);
+  if (path !== null) checkPath(path, valuePlaceOf(node, 'path'), findings);
   const op = wordOf(node, 'op', OPERATORS);
   const written = child(node, 'value');
   const value: PolicyValue = written === null ? { kind: 'null' } : valueOf(written);
-  if (op !== null) checkValue(op, value, { written, offset: written?.offset ?? placeOf(node, 'value') }, regexes, findings);
+  if (op !== null) checkValue(op, value, { written, offset: valuePlaceOf(node, 'value') }, regexes, findings);
   if (path === 'time.weekday' && op !== null) checkWeekdays(op, value, written, findings);
   return path === null || op === null ? [] : [{ path, op, value, at: findings.at(node.offset) }];
 }
@@ -124,10 +128,10 @@ function textFault(op: 'starts_with' | 'ends_with' | 'glob' | 'path_within' | 'h
     case 'path_within':
       return compiles(() => compilePathWithin([text])) ? null : `${quote(text)} is no directory that paths can be compared with: write it plainly, without \`..\`, \`~\`, escapes or \`file:\``;
     case 'host_in':
-      return compiles(() => compileHostIn([text])) ? null : `${quote(text)} is no host: write a name, a glob of names (\`*.example.com\`) or an address, without scheme, port and path`;
+      return isHost(text) ? null : `${quote(text)} is no host: write a name, a glob of names (\`*.example.com\`) or an address, without scheme, port and path`;
     case 'type': {
       if (JSON_TYPES.some((type) => type === text)) return null;
-      const meant = nearest(text, JSON_TYPES);
+      const meant = MISTAKEN_TYPES.get(text.toLowerCase()) ?? nearest(text, JSON_TYPES);
       return `${quote(text)} is none of ${JSON_TYPES.map((type) => `\`${type}\``).join(', ')}${meant === null ? '' : `, did you mean \`${meant}\`?`}`;
     }
   }
@@ -141,6 +145,11 @@ function checkWeekdays(op: Operator, value: PolicyValue, written: Node | null, f
     const meant = item.kind === 'string' ? (WEEKDAYS.find((day) => day.slice(0, 3) === item.value.slice(0, 3).toLowerCase()) ?? null) : null;
     findings.error('VALUE', written.offset, `\`time.weekday\` is one of ${WEEKDAYS.map((day) => `\`${day}\``).join(', ')}, never ${shown(item)}${meant === null ? '' : `, did you mean \`${meant}\`?`}`);
   }
+}
+
+/** A port or a path beside a host would be dropped in silence. */
+function isHost(text: string): boolean {
+  return !/[/?#]/.test(text) && !/^[^:]*:[^:]*$/.test(text) && !/\]:/.test(text) && compiles(() => compileHostIn([text]));
 }
 
 /** The operators say by throwing that they cannot use a value. */

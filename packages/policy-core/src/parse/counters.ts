@@ -7,7 +7,7 @@ import type { Condition, Counter, PolicyValue, Window } from '../policy.ts';
 import { quote } from '../problem.ts';
 import { nearest } from '../suggestion.ts';
 import type { Findings } from './findings.ts';
-import { child, placeOf, textOf, valueOf, wordOf } from './nodes.ts';
+import { child, placeOf, textOf, valueOf, valuePlaceOf, wordOf } from './nodes.ts';
 import type { MapNode } from './nodes.ts';
 
 const INT64_MAX = 2n ** 63n - 1n;
@@ -101,7 +101,7 @@ function truncated(value: PolicyValue): bigint | null {
 function readAmountPath(node: MapNode, key: string, code: 'COUNTER' | 'SPEND_LIMIT', findings: Findings): string | null {
   const path = textOf(node, key);
   if (path === null || path.startsWith('args.')) return path;
-  findings.error(code, placeOf(node, key), `${key} must name an argument and start with \`args.\`, not ${quote(path)}`);
+  findings.error(code, valuePlaceOf(node, key), `${key} must name an argument and start with \`args.\`, not ${quote(path)}`);
   return null;
 }
 

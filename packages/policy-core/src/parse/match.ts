@@ -3,7 +3,7 @@ import { MAX_GLOB_LENGTH } from '../glob.ts';
 import type { Match, OnStale } from '../policy.ts';
 import { quote } from '../problem.ts';
 import type { Findings } from './findings.ts';
-import { child, isNull, placeOf, textOf, valueOf, wordOf } from './nodes.ts';
+import { child, isNull, placeOf, textOf, valueOf, valuePlaceOf, wordOf } from './nodes.ts';
 import type { MapNode, Node, ScalarNode } from './nodes.ts';
 
 /** Labels are few by nature; every one is looked at for every proxy. */
@@ -53,7 +53,7 @@ export function readOnStale(document: MapNode, findings: Findings): OnStale | nu
   const after = textOf(stale, 'after');
   const afterMs = after === null ? null : durationMs(after);
   if (after !== null && (afterMs === null || afterMs <= 0 || afterMs > MAX_STALE_MS)) {
-    findings.error('DURATION', placeOf(stale, 'after'), `${quote(after)} is no duration above zero and up to a year: write for example \`90s\`, \`10m\`, \`1h30m\` or \`2d\``);
+    findings.error('DURATION', valuePlaceOf(stale, 'after'), `${quote(after)} is no duration above zero and up to a year: write for example \`90s\`, \`10m\`, \`1h30m\` or \`2d\``);
     return null;
   }
   return afterMs === null || wordOf(stale, 'do', ['deny']) === null ? null : { afterMs, do: 'deny' };

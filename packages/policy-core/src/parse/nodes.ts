@@ -80,3 +80,8 @@ export function valueOf(node: Node): PolicyValue {
       return { kind: 'map', entries: [...node.pairs].map(([key, pair]) => [key, valueOf(pair.value)] as const) };
   }
 }
+
+/** The place of the value under a key, or of the key where the value is left out, or of the whole map. */
+export function valuePlaceOf(map: MapNode, key: string): number {
+  return child(map, key)?.offset ?? placeOf(map, key);
+}

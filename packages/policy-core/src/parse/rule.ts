@@ -7,7 +7,7 @@ import type { Misspelt } from './conform.ts';
 import { rateCounter, readRateLimit, readSpendLimit, readState, limitFrom, scopeOf } from './counters.ts';
 import type { RateLimit } from './counters.ts';
 import type { Findings } from './findings.ts';
-import { child, itemsOf, placeOf, textOf, wordOf } from './nodes.ts';
+import { child, itemsOf, placeOf, textOf, valuePlaceOf, wordOf } from './nodes.ts';
 import type { MapNode } from './nodes.ts';
 
 /** What an agent is told is read by a model with a context to fill; a longer text is no message. */
@@ -41,7 +41,7 @@ export function readRule(node: MapNode, context: RuleContext): ReadRule {
   const { findings } = context;
   const rateText = textOf(node, 'rate_limit');
   const conflicts = reportConflicts(node, rateText !== null, findings);
-  const rate = rateText === null ? null : readRateLimit(rateText, placeOf(node, 'rate_limit'), findings);
+  const rate = rateText === null ? null : readRateLimit(rateText, valuePlaceOf(node, 'rate_limit'), findings);
   const when = readConditions(node, 'when', context.regexes, findings);
   const written = readConditions(node, 'conditions', context.regexes, findings);
   const counter = readCounter(node, rateText === null ? null : { limit: rate, usable: !conflicts }, context);

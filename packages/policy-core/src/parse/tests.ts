@@ -4,7 +4,7 @@ import { quote } from '../problem.ts';
 import { EFFECTS, OUTCOMES } from '../schema/tables.ts';
 import { nearest } from '../suggestion.ts';
 import type { Findings } from './findings.ts';
-import { child, itemsOf, placeOf, textOf, valueOf, wordOf } from './nodes.ts';
+import { child, itemsOf, placeOf, textOf, valueOf, valuePlaceOf, wordOf } from './nodes.ts';
 import type { MapNode, Node } from './nodes.ts';
 import { rfc3339Ms } from './timestamp.ts';
 
@@ -59,7 +59,7 @@ function readSteps(node: MapNode, test: MapNode, ruleNames: ReadonlySet<string>,
   }
   const ownRule = textOf(node, 'rule');
   const rule = ownRule ?? (expect === 'deny' ? textOf(test, 'rule') : null);
-  if (rule !== null) checkRule(rule, expect, placeOf(ownRule === null ? test : node, 'rule'), ruleNames, findings);
+  if (rule !== null) checkRule(rule, expect, valuePlaceOf(ownRule === null ? test : node, 'rule'), ruleNames, findings);
   const atMs = readClock(node, findings) ?? readClock(test, findings) ?? TEST_CLOCK_MS;
   const outcome = wordOf(node, 'outcome', OUTCOMES) ?? wordOf(test, 'outcome', OUTCOMES) ?? 'ok';
   const times = readTimes(node, findings);
@@ -80,7 +80,7 @@ function readClock(node: MapNode, findings: Findings): number | null {
   const text = textOf(node, 'at');
   if (text === null) return null;
   const ms = rfc3339Ms(text);
-  if (ms === null) findings.error('TEST', placeOf(node, 'at'), `\`at\` must be a time like \`2026-01-05T12:00:00Z\`, not ${quote(text)}`);
+  if (ms === null) findings.error('TEST', valuePlaceOf(node, 'at'), `\`at\` must be a time like \`2026-01-05T12:00:00Z\`, not ${quote(text)}`);
   return ms;
 }
 

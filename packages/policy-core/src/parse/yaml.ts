@@ -17,7 +17,7 @@ const MAX_STACK = 4 * MAX_DEPTH;
 
 /** Returns the root (null = an empty document), or null after reporting why there is none. */
 export function readYaml(text: string, findings: Findings): { readonly root: Node | null } | null {
-  const documents = compose(text, findings);
+  const documents = composeGuarded(text, findings);
   const [document, second] = documents;
   if (document !== undefined) for (const fault of document.errors) report(fault, findings);
   if (second !== undefined) {
@@ -27,13 +27,24 @@ export function readYaml(text: string, findings: Findings): { readonly root: Nod
   return document === undefined ? { root: null } : buildTree(document, text, findings);
 }
 
+/** The library reports faults and does not throw them; should it ever, the text is at fault and not the process. */
+function composeGuarded(text: string, findings: Findings): readonly Document.Parsed[] {
+  try {
+    return compose(text, findings);
+  } catch (error) {
+    findings.error('YAML_SYNTAX', 0, `the text cannot be read as YAML: ${error instanceof Error ? error.message : String(error)}`);
+    return [];
+  }
+}
+
 /** The documents of a text, or as many as there were before a limit was reported. */
 function compose(text: string, findings: Findings): readonly Document.Parsed[] {
   const parser = new Parser();
   const composer = new Composer({ schema: 'failsafe', resolveKnownTags: false, uniqueKeys: false, prettyErrors: false, logLevel: 'silent' });
   const documents: Document.Parsed[] = [];
   const add = (composed: Iterable<Document.Parsed | Document>): void => {
-    for (const document of composed) if (isParsed(document)) documents.push(document);
+    // Without a forced document, all that is composed comes from tokens, and so is a parsed one.
+    for (const document of composed) documents.push(document as Document.Parsed);
   };
   /** Returns whether there is any reason to read on. */
   const take = (tokens: Iterable<CST.Token>): boolean => {
@@ -57,10 +68,6 @@ function compose(text: string, findings: Findings): readonly Document.Parsed[] {
   }
   if (take(parser.end())) add(composer.end(false));
   return documents;
-}
-
-function isParsed(document: Document.Parsed | Document): document is Document.Parsed {
-  return document.range !== null;
 }
 
 function tooDeep(offset: number, findings: Findings): readonly [] {
