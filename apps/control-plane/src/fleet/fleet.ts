@@ -1,11 +1,41 @@
 /** The fleet as operators see it. */
 
+export { createFleet } from './create.ts';
+export type { FleetOptions, LiveFleet } from './create.ts';
+
 export interface Fleet {
   /** Connected proxies, and those seen before. */
   proxies(): readonly ProxyView[];
   /** What each proxy must enforce for version `version`, and who does not yet. Counts connected proxies of enrolled hosts. */
   progress(version: number): Progress;
   onChange(listener: () => void): () => void;
+  /** What was enforced between two times, newest first: "what did host H enforce at time T?" is `fromMs = toMs = T`. */
+  enforced(query: EnforcedQuery): readonly Enforced[];
+}
+
+export interface EnforcedQuery {
+  readonly host?: string;
+  readonly server?: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly limit: number;
+}
+
+/** One proxy under one pair of contents. It was certainly in force from `fromMs` to `toMs`; it may have been since `notBeforeMs`. */
+export interface Enforced {
+  readonly host: string;
+  readonly server: string;
+  readonly boot: string;
+  readonly policiesVersion: number;
+  readonly policiesDigest: string;
+  readonly restrictionsVersion: number;
+  readonly restrictionsDigest: string;
+  /** First acknowledgement of these contents. */
+  readonly fromMs: number;
+  /** Last sign that they were still held. */
+  readonly toMs: number;
+  /** Last sign of the contents before; null where there were none in this boot. Between the two it may have been either. */
+  readonly notBeforeMs: number | null;
 }
 
 export interface ProxyView {

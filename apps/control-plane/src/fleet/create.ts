@@ -1,0 +1,253 @@
+/**
+ * The live fleet: hears what the log recorded, tells every proxy, and knows who enforces what. Order and urgency are W6's: a restriction
+ * reaches every socket before the first snapshot reaches any; heartbeats find whatever was lost (W7).
+ */
+import type { Server } from 'node:http';
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+import { canonicalJson, linkLimits, plainFrame, signedFrame, signHeader } from '@portcullis/policy-core';
+import type { Held, HelloHeader, LeaseHeader, SignBytes } from '@portcullis/policy-core';
+import type { WebSocket } from 'ws';
+import type { DecisionStore } from '../decisions/decisions.ts';
+import type { Recorded } from '../domain/events.ts';
+import { enforces, isSlow, relabelled } from '../domain/link.ts';
+import type { Refused } from '../domain/link.ts';
+import type { Host, PlaneState } from '../domain/state.ts';
+import type { Plane } from '../plane.ts';
+import { makeCuts } from './cuts.ts';
+import type { Cuts } from './cuts.ts';
+import { closeSocket, makeDoor } from './door.ts';
+import type { Fleet } from './fleet.ts';
+import { openLedger } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
+import { makeChanges, makeQueue } from './pace.ts';
+import type { Changes, Queue } from './pace.ts';
+import { makeProgress } from './progress.ts';
+import type { ProgressClock } from './progress.ts';
+import { drop, listen, makeSession, pushTo, welcome } from './session.ts';
+import type { Session } from './session.ts';
+import { progressOf, viewsOf } from './view.ts';
+import type { Roster } from './view.ts';
+
+export interface FleetOptions {
+  readonly plane: Plane;
+  readonly keys: { readonly sign: SignBytes };
+  readonly decisions: DecisionStore;
+  /** Holds fleet.db. */
+  readonly dataDir: string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly random?: (bytes: number) => Uint8Array;
+  readonly heartbeatMs?: number;
+}
+
+export interface LiveFleet extends Fleet {
+  /** Serves /v1/link on the server's upgrades. */
+  attach(server: Server): void;
+  /** Says goodbye to every proxy, spread over a few seconds of return, and stops. */
+  close(): Promise<void>;
+}
+
+/** A host runs one proxy per agent session and server; a copied key must not use up the plane. */
+const MAX_PROXIES_PER_HOST = 1_000;
+const FLUSH_MS = 1_000;
+/** Proxies come back within this range after the plane went away (full jitter on top is theirs). */
+const RETURN_MS = [200, 3_000] as const;
+/** What refused content is remembered of proxies that are away. */
+const MAX_REMEMBERED = 10_000;
+
+/** Everything that the live fleet consists of. */
+interface Live {
+  readonly options: FleetOptions;
+  readonly ledger: Ledger;
+  readonly cuts: Cuts;
+  readonly sessions: Map<string, Session>;
+  /** What proxies that are away have refused for good, by proxy and build. */
+  readonly barred: Map<string, ReadonlyMap<string, Refused>>;
+  readonly progress: ProgressClock;
+  readonly changes: Changes;
+  readonly queue: Queue<Session>;
+  /** The version that `cuts` is at. */
+  head: number;
+}
+
+/** Starts the fleet of a plane. Nothing is served before `attach`. */
+export function createFleet(options: FleetOptions): LiveFleet {
+  const { plane, keys } = options;
+  const ledger = openLedger(path.join(options.dataDir, 'fleet.db'));
+  const live: Live = {
+    options,
+    ledger,
+    cuts: makeCuts(keys.sign, plane.state(), plane.policies()),
+    sessions: new Map(),
+    barred: new Map(),
+    progress: makeProgress(),
+    changes: makeChanges(),
+    queue: makeQueue((session) => {
+      if (isHere(live, session)) pushTo(session, live.cuts.of(session.identity), options.now(), 'everything');
+    }),
+    head: plane.state().version,
+  };
+  const door = makeDoor({ state: () => plane.state(), random: options.random ?? randomBytes, onProxy: (proxy) => admit(live, proxy) });
+  const stopHearing = plane.onRecorded((events, state) => recorded(live, events, state));
+  const timers = [setInterval(() => beat(live), options.heartbeatMs ?? linkLimits.HEARTBEAT_MS), setInterval(() => flushQuietly(ledger), FLUSH_MS)];
+  return {
+    proxies: () => viewsOf(rosterOf(live)),
+    progress: (version) => progressOf(version, rosterOf(live), live.progress.tookMs(version)),
+    onChange: live.changes.listen,
+    enforced: (query) => ledger.enforced(query),
+    attach: (server) => door.attach(server),
+    close: async () => {
+      door.shut();
+      stopHearing();
+      for (const timer of timers) clearInterval(timer);
+      live.queue.stop();
+      await farewell([...live.sessions.values()]);
+      live.changes.stop();
+      ledger.close();
+    },
+  };
+}
+
+/** What the log recorded, told at once: restrictions to every socket in this very turn, the rest as the turns allow. */
+function recorded(live: Live, events: readonly Recorded[], state: PlaneState): void {
+  catchUp(live, state);
+  for (const { seq, event } of events) {
+    if (event.type === 'HostRevoked') for (const session of sessionsOf(live, event.host)) drop(session, 'revoked');
+    if (event.type === 'HostRelabelled') for (const session of sessionsOf(live, event.host)) relabel(live, session, state, seq);
+  }
+  push(live);
+  live.changes.note();
+}
+
+/** Moves to the head; a heartbeat does it too, in case nobody told us (W7). */
+function catchUp(live: Live, state: PlaneState): void {
+  if (state.version === live.head) return;
+  live.head = state.version;
+  live.progress.recorded(state.version);
+  live.cuts.update(state, live.options.plane.policies());
+}
+
+function push(live: Live): void {
+  const at = live.options.now();
+  for (const session of live.sessions.values()) pushTo(session, live.cuts.of(session.identity), at, 'restrictions-only');
+  live.queue.add(live.sessions.values());
+}
+
+function relabel(live: Live, session: Session, state: PlaneState, seq: number): void {
+  session.identity = { server: session.key.server, labels: state.hosts.get(session.key.host)?.labels ?? {} };
+  session.link = relabelled(session.link, seq);
+  welcome(session, state, live.cuts.of(session.identity), live.options.keys.sign, live.options.now());
+}
+
+function admit(live: Live, { socket, hello, host }: { readonly socket: WebSocket; readonly hello: HelloHeader; readonly host: Host }): void {
+  const { plane, keys, decisions, now } = live.options;
+  const at = now();
+  const name = nameOf(hello);
+  const before = live.sessions.get(name);
+  if (before !== undefined) drop(before, 'replaced');
+  else if (sessionsOf(live, hello.host).length >= MAX_PROXIES_PER_HOST) return closeSocket(socket, 'too-many');
+  live.ledger.takeCounter(hello.host, hello.counter, at);
+  const session = makeSession(socket, hello, host, live.barred.get(`${name} ${hello.build}`) ?? new Map(), at);
+  live.sessions.set(name, session);
+  live.ledger.seen({ ...session.key, upstream: hello.upstream, atMs: at });
+  socket.on('error', () => socket.terminate());
+  socket.once('close', () => gone(live, session));
+  const wanted = live.cuts.of(session.identity);
+  welcome(session, plane.state(), wanted, keys.sign, at);
+  hold(live, session, session.link.held);
+  pushTo(session, wanted, at, 'everything');
+  listen(session, { decisions, now, onHeld: (from, held) => hold(live, from, held), onChange: live.changes.note });
+}
+
+function gone(live: Live, session: Session): void {
+  if (!isHere(live, session)) return;
+  const name = nameOf(session.key);
+  live.sessions.delete(name);
+  if (session.link.barred.size > 0) remember(live.barred, `${name} ${session.hello.build}`, session.link.barred);
+  live.ledger.gone(session.key, live.options.now(), session.ended);
+  live.changes.note();
+}
+
+/** A proxy says what it holds: which version is that, since when, and is there more to send? */
+function hold(live: Live, session: Session, held: Held): void {
+  const { policies, restrictions } = held;
+  const at = live.options.now();
+  if (policies !== null && restrictions !== null) live.ledger.holds(session.key, { policies, restrictions }, at);
+  const wanted = live.cuts.of(session.identity);
+  const met = enforces(held, wanted) ? wanted : session.wants.findLast((want) => enforces(held, want));
+  if (met !== undefined && met.version > session.enforced) {
+    live.progress.enforced(session.enforced, met.version);
+    session.enforced = met.version;
+    session.sinceMs = at;
+  }
+  live.queue.add([session]);
+  live.changes.note();
+}
+
+/** Once in a while: the lease, signed once for all, and a look at who is silent or slow. */
+function beat(live: Live): void {
+  const { plane, keys, now } = live.options;
+  const state = plane.state();
+  catchUp(live, state);
+  const at = now();
+  const header = canonicalJson({ log: state.log, version: state.version, time: at } satisfies LeaseHeader);
+  const frame = Buffer.from(signedFrame('heartbeat', header, signHeader(keys.sign, 'lease', header)));
+  for (const session of live.sessions.values()) {
+    if (at - session.lastHeardMs > linkLimits.SILENCE_MS) drop(session, 'silent');
+    else if (isSlow(session.link, at)) drop(session, 'slow');
+    else session.socket.send(frame, { binary: false });
+  }
+  push(live);
+}
+
+function isHere(live: Live, session: Session): boolean {
+  return live.sessions.get(nameOf(session.key)) === session;
+}
+
+function sessionsOf(live: Live, host: string): readonly Session[] {
+  return [...live.sessions.values()].filter(({ key }) => key.host === host);
+}
+
+function rosterOf(live: Live): Roster {
+  return {
+    state: live.options.plane.state(),
+    sessions: live.sessions.values(),
+    stored: live.ledger.proxies(),
+    wanted: (session) => live.cuts.of(session.identity),
+    copied: (host) => live.ledger.copied(host),
+  };
+}
+
+function nameOf({ host, server, boot }: { readonly host: string; readonly server: string; readonly boot: string }): string {
+  return JSON.stringify([host, server, boot]);
+}
+
+/** A full disk costs history, never enforcement. */
+function flushQuietly(ledger: Ledger): void {
+  try {
+    ledger.flush();
+  } catch (error) {
+    process.emitWarning(`fleet.db could not be written, what proxies enforced meanwhile is not kept: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function remember(barred: Map<string, ReadonlyMap<string, Refused>>, name: string, refused: ReadonlyMap<string, Refused>): void {
+  barred.delete(name);
+  barred.set(name, refused);
+  for (const oldest of barred.keys()) if (barred.size > MAX_REMEMBERED) barred.delete(oldest);
+}
+
+/** Tells every proxy that the plane goes away and when to come back; waits a moment for the sockets to close. */
+async function farewell(sessions: readonly Session[]): Promise<void> {
+  const goodbye = Buffer.from(plainFrame({ frame: 'goodbye', reason: 'the plane is going away', retryAfterMs: RETURN_MS }));
+  const closed = sessions.map((session) => {
+    session.socket.send(goodbye, { binary: false });
+    const waiting = new Promise<void>((resolve) => session.socket.once('close', () => resolve()));
+    drop(session, 'going-away');
+    return waiting;
+  });
+  await Promise.race([Promise.all(closed), new Promise((resolve) => setTimeout(resolve, 1_000))]);
+  for (const session of sessions) session.socket.terminate();
+}
+

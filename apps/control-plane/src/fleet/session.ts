@@ -1,0 +1,164 @@
+/** One proxy's socket: frames in, frames out. What to send is the link's (domain/link.ts) to say. */
+import { canonicalJson, linkLimits, plainFrame, readUp, signedFrame, signHeader } from '@portcullis/policy-core';
+import type { CloseReason, Held, HelloHeader, ProxyIdentity, SignBytes, UpFrame, WelcomeHeader } from '@portcullis/policy-core';
+import type { WebSocket } from 'ws';
+import type { DecisionStore } from '../decisions/decisions.ts';
+import { acknowledged, openLink, plan, refused } from '../domain/link.ts';
+import type { Link, Refused, Urgency, Want } from '../domain/link.ts';
+import type { Host, PlaneState } from '../domain/state.ts';
+import type { Wanted } from './cuts.ts';
+import { closeSocket, textOf } from './door.ts';
+import type { ProxyKey } from './ledger.ts';
+
+/** A proxy that is here. The shell's own record: replaced fields, no hidden state. */
+export interface Session {
+  readonly socket: WebSocket;
+  readonly key: ProxyKey;
+  readonly hello: HelloHeader;
+  /** The same object until the host's labels change. */
+  identity: ProxyIdentity;
+  link: Link;
+  lastHeardMs: number;
+  /** The highest version that it is known to have enforced. */
+  enforced: number;
+  /** When it first acknowledged what it holds now. */
+  sinceMs: number | null;
+  /** What it was wanted to enforce lately, newest last: an answer may be to one before the last. */
+  wants: readonly Want[];
+  linkProblem: string | null;
+  ended: boolean;
+  /** Decision frames that it may still send in this second. */
+  credit: number;
+}
+
+/** Wants remembered per proxy: more changes than this within one round trip are answered by the newest anyway. */
+const MAX_WANTS = 8;
+/** What may wait in a socket's buffer besides one snapshot before its proxy counts as one that does not read. */
+const MAX_WAITING_BYTES = 2 * 1024 * 1024;
+/** Decision frames a second: ten thousand decisions. */
+const DECISION_FRAMES_PER_SECOND = 20;
+
+export function makeSession(socket: WebSocket, hello: HelloHeader, host: Host, barred: ReadonlyMap<string, Refused>, nowMs: number): Session {
+  const held = { policies: hello.policies, restrictions: hello.restrictions, pending: hello.pending, inFlight: 0 };
+  return {
+    socket,
+    key: { host: hello.host, server: hello.server, boot: hello.boot },
+    hello,
+    identity: { server: hello.server, labels: host.labels },
+    link: openLink(held, host.since, barred),
+    lastHeardMs: nowMs,
+    enforced: -1,
+    sinceMs: null,
+    wants: [],
+    linkProblem: null,
+    ended: false,
+    credit: DECISION_FRAMES_PER_SECOND,
+  };
+}
+
+/** Sends what the link wants sent now; false where the proxy does not read and has been dropped. */
+export function pushTo(session: Session, wanted: Wanted, nowMs: number, urgency: Urgency): boolean {
+  const { link, send } = plan(session.link, wanted, nowMs, urgency);
+  session.link = link;
+  if (session.wants.at(-1)?.version !== wanted.version) {
+    const { version, policies, restrictions, restrictionsVersion } = wanted;
+    session.wants = [...session.wants, { version, policies, restrictions, restrictionsVersion }].slice(-MAX_WANTS);
+  }
+  for (const lane of send) {
+    const frame = wanted.frame(lane);
+    if (session.socket.bufferedAmount > MAX_WAITING_BYTES + (link.sent.snapshot === null ? 0 : linkLimits.MAX_DOWN_BYTES)) {
+      drop(session, 'slow');
+      return false;
+    }
+    session.socket.send(frame, { binary: false });
+  }
+  return true;
+}
+
+/** Greets a proxy with what only it can be told: the answer to its nonce. */
+export function welcome(session: Session, state: PlaneState, wanted: Wanted, sign: SignBytes, nowMs: number): void {
+  const { hello, identity } = session;
+  const header = canonicalJson({
+    log: state.log,
+    host: hello.host,
+    server: hello.server,
+    boot: hello.boot,
+    nonce: hello.answer,
+    labels: identity.labels,
+    version: wanted.version,
+    policies: wanted.policies,
+    restrictions: wanted.restrictions,
+    time: nowMs,
+  } satisfies WelcomeHeader);
+  session.socket.send(signedFrame('welcome', header, signHeader(sign, 'welcome', header)));
+}
+
+export function drop(session: Session, reason: CloseReason): void {
+  closeSocket(session.socket, reason);
+  // A proxy that does not read would keep what was sent to it in memory until the close is answered.
+  if (reason === 'slow' || reason === 'silent') session.socket.terminate();
+}
+
+export interface Hearing {
+  readonly decisions: DecisionStore;
+  readonly now: () => number;
+  /** The proxy said what it holds. */
+  readonly onHeld: (session: Session, held: Held) => void;
+  /** Something that operators see has changed. */
+  readonly onChange: () => void;
+}
+
+/** Starts to listen. */
+export function listen(session: Session, hearing: Hearing): void {
+  const { socket } = session;
+  socket.on('message', (data, binary) => {
+    session.lastHeardMs = hearing.now();
+    const frame = binary ? null : readUp(textOf(data));
+    if (frame?.ok !== true || frame.value.frame === 'hello') {
+      session.linkProblem = frame === null || frame.ok ? 'sent a frame that has no place there' : `sent a frame that cannot be read: ${frame.message}`;
+      drop(session, 'bad-frame');
+      return;
+    }
+    hear(session, frame.value, hearing);
+  });
+  socket.resume();
+}
+
+function hear(session: Session, frame: Exclude<UpFrame, { frame: 'hello' }>, hearing: Hearing): void {
+  switch (frame.frame) {
+    case 'ack':
+    case 'heartbeat':
+      session.credit = DECISION_FRAMES_PER_SECOND * HEARTBEAT_SECONDS;
+      session.link = acknowledged(session.link, { policies: frame.policies, restrictions: frame.restrictions, pending: frame.pending, inFlight: frame.inFlight });
+      hearing.onHeld(session, session.link.held);
+      return;
+    case 'nack':
+      session.linkProblem = frame.part === 'link' ? (frame.problems[0] ?? null) : session.linkProblem;
+      if (frame.part !== 'link') session.link = refused(session.link, frame, hearing.now());
+      hearing.onChange();
+      return;
+    case 'decisions':
+      takeDecisions(session, frame.rows, hearing);
+      return;
+    case 'goodbye':
+      session.ended = true;
+      session.socket.close(1000);
+      return;
+  }
+}
+
+/** A proxy says that it is alive about as often as the plane does. */
+const HEARTBEAT_SECONDS = linkLimits.HEARTBEAT_MS / 1000;
+
+function takeDecisions(session: Session, rows: Extract<UpFrame, { frame: 'decisions' }>['rows'], { decisions }: Hearing): void {
+  const last = rows.at(-1);
+  if (last === undefined) return;
+  session.credit -= 1;
+  if (session.credit < 0 || rows.some(({ boot }) => boot !== last.boot)) {
+    session.linkProblem = session.credit < 0 ? 'sends decisions faster than they are taken' : 'mixed the decisions of two boots';
+    drop(session, session.credit < 0 ? 'too-many' : 'bad-frame');
+    return;
+  }
+  decisions.ingest({ host: session.key.host, server: session.key.server }, rows);
+  session.socket.send(plainFrame({ frame: 'decisions-ack', boot: last.boot, n: last.n }));
+}
