@@ -105,7 +105,8 @@ function judgeRule({ policy, args, context, counters, findings }: Judging, compi
 
 function compileHide(names: readonly PlacedName[]): CompiledPolicy['hides'] {
   if (names.length === 0) return null;
-  const exact = new Map(names.filter(({ name }) => isExact(name)).map((placed) => [placed.name, placed]));
+  const exact = new Map<string, PlacedName>();
+  for (const placed of names) if (isExact(placed.name) && !exact.has(placed.name)) exact.set(placed.name, placed);
   const globs = names.filter(({ name }) => !isExact(name)).map((placed) => ({ placed, matches: compileGlob(placed.name) }));
   return (name) => exact.get(name) ?? globs.find(({ matches }) => matches(name))?.placed ?? null;
 }
