@@ -2,7 +2,7 @@
 import type { DecisionRow } from '@portcullis/policy-core';
 
 export type { DecisionRow };
-export { openDecisions } from './store.ts';
+export { openDecisions } from './open-decisions.ts';
 
 export interface DecisionStore {
   /** At least once: a row that is there already (host, boot, n) is passed over. Never throws for a full disk: it counts what it lost. */

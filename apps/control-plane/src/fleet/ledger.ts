@@ -58,9 +58,9 @@ export function openLedger(path: string): Ledger {
   const db = new Database(path);
   prepare(db);
   const statements = statementsOn(db);
-  const open = new Map<string, OpenInterval>();
   const counters = new Map<string, Counter>();
   const pending: (() => void)[] = [];
+  const intervals = makeIntervals(statements, pending);
   let flushes = 0;
   /** Asked for with every change that operators watch; it changes only when a proxy comes or goes. */
   let stored: readonly StoredProxy[] | null = null;
@@ -78,36 +78,14 @@ export function openLedger(path: string): Ledger {
     })();
   }
 
-  function holds(key: ProxyKey, held: { readonly policies: Mark; readonly restrictions: Mark }, nowMs: number): void {
-    const name = keyText(key);
-    const current = open.get(name);
-    const digests = `${held.policies.digest} ${held.restrictions.digest}`;
-    if (current?.digests === digests) {
-      current.toMs = nowMs;
-      if (current.touched) return;
-      current.touched = true;
-      pending.push(() => {
-        current.touched = false;
-        statements.extend.run({ id: current.id ?? 0, toMs: current.toMs });
-      });
-      return;
-    }
-    const next: OpenInterval = { digests, id: null, toMs: nowMs, touched: false };
-    open.set(name, next);
-    pending.push(() => {
-      const row = { ...key, pv: held.policies.version, pd: held.policies.digest, rv: held.restrictions.version, rd: held.restrictions.digest, fromMs: nowMs, toMs: next.toMs };
-      next.id = Number(statements.begin.run(row).lastInsertRowid);
-    });
-  }
-
   return {
     seen: (proxy) => {
       pending.push(() => statements.see.run(proxy));
       stored = null;
     },
-    holds,
+    holds: intervals.holds,
     gone: (key, nowMs, ended) => {
-      open.delete(keyText(key));
+      intervals.end(key);
       stored = null;
       pending.push(() => statements.leave.run({ ...key, nowMs, ended: ended ? 1 : 0 }));
     },
@@ -135,6 +113,35 @@ export function openLedger(path: string): Ledger {
       db.close();
     },
   };
+}
+
+/** What each connected proxy holds, and since when; every change of contents begins a row. */
+function makeIntervals(statements: Statements, pending: (() => void)[]) {
+  const open = new Map<string, OpenInterval>();
+
+  function holds(key: ProxyKey, held: { readonly policies: Mark; readonly restrictions: Mark }, nowMs: number): void {
+    const name = keyText(key);
+    const current = open.get(name);
+    const digests = `${held.policies.digest} ${held.restrictions.digest}`;
+    if (current?.digests === digests) {
+      current.toMs = nowMs;
+      if (current.touched) return;
+      current.touched = true;
+      pending.push(() => {
+        current.touched = false;
+        statements.extend.run({ id: current.id ?? 0, toMs: current.toMs });
+      });
+      return;
+    }
+    const next: OpenInterval = { digests, id: null, toMs: nowMs, touched: false };
+    open.set(name, next);
+    pending.push(() => {
+      const row = { ...key, pv: held.policies.version, pd: held.policies.digest, rv: held.restrictions.version, rd: held.restrictions.digest, fromMs: nowMs, toMs: next.toMs };
+      next.id = Number(statements.begin.run(row).lastInsertRowid);
+    });
+  }
+
+  return { holds, end: (key: ProxyKey): void => void open.delete(keyText(key)) };
 }
 
 interface OpenInterval {
