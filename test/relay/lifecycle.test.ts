@@ -49,6 +49,8 @@ describe('ends as its child ends', () => {
     const missing = startProxy(fixture, ['/nonexistent/server']);
     expect((await missing.ended).code).toBe(127);
     expect(missing.stderr()).toBe('portcullis-proxy: cannot start /nonexistent/server: no such command; give its full path or mend PATH\n');
+    expect((await startProxy(fixture, ['/bin/sh/server']).ended).code).toBe(127);
+    expect((await startProxy(fixture, ['']).ended).code).toBe(126);
     const notExecutable = startProxy(fixture, [fixture]);
     expect((await notExecutable.ended).code).toBe(126);
   });
@@ -174,6 +176,20 @@ describe('passes on', () => {
     for (let n = 0; n < 400; n++) expect(await proxy.next()).toMatchObject({ params: { n } });
     expect(await proxy.next(1)).toMatchObject({ result: {} });
     proxy.process.stdin.end();
+    await proxy.ended;
+  });
+
+  it('no answers of its own that nobody reads: a client that only writes is not read any more', async () => {
+    const proxy = startProxy(fixture, script(ECHO), { POLICY_TEXT: 'version: "1"\ndefault: deny\n' });
+    proxy.process.stdout.pause();
+    const lines = Array.from({ length: 1000 }, (_, n) => JSON.stringify(call(n, 'no', { pad: 'x'.repeat(100) }))).join('\n');
+    let stuck = false;
+    for (let n = 0; n < 200 && !stuck; n++) {
+      if (!proxy.process.stdin.write(`${lines}\n`)) stuck = !(await Promise.race([new Promise((resolve) => proxy.process.stdin.once('drain', () => resolve(true))), new Promise((resolve) => setTimeout(() => resolve(false), 1500))]));
+    }
+    expect(stuck).toBe(true);
+    proxy.process.kill('SIGTERM');
+    proxy.process.stdout.destroy();
     await proxy.ended;
   });
 

@@ -208,6 +208,17 @@ describe('what the upstream sends', () => {
     expect(wired.gate.judged.map(({ outcome }) => outcome)).toEqual([null, 'ok']);
   });
 
+  it('hears of an answer of the agent that is not forwarded', () => {
+    for (const answer of ['{"jsonrpc":"2.0","id":"s","result":{},"error":{}}', '{"jsonrpc":"2.0","id":"s","result":{"a":1,"a":2}}', `{"jsonrpc":"2.0","id":"s","result":{"x":"${'y'.repeat(20_000)}"}}`]) {
+      const wired = wire(ALLOW, { maxLineBytes: 5000 });
+      wired.fromServer(SAMPLING);
+      const heard = wired.fromClient(`${answer}\n`);
+      expect(heard.toClient).toEqual([]);
+      expect(parsed(heard.toServer[0])).toMatchObject({ id: 's', error: { code: -32600 } });
+      expect(wired.gate.judged[0]?.outcome).toBe('none');
+    }
+  });
+
   it.each([
     '{"jsonrpc":"2.0","id":1,"method":"ping","method":"sampling/createMessage"}',
     '{"jsonrpc":"2.0","id":1,"method":"ping","Method":"sampling/createMessage"}',

@@ -13,10 +13,12 @@ export interface Passage {
   readonly forward: boolean;
   /** What to say to the agent, if anything. */
   readonly answer: string | null;
+  /** What to say to the upstream, which would wait for ever for an answer that is not forwarded. */
+  readonly toServer: string | null;
 }
 
-const FORWARD: Passage = { forward: true, answer: null };
-const DROP: Passage = { forward: false, answer: null };
+const FORWARD: Passage = { forward: true, answer: null, toServer: null };
+const DROP: Passage = { forward: false, answer: null, toServer: null };
 
 /** `bytes` are those of this message alone; `alone` is false inside a batch. */
 export function considerClientMessage(state: SessionState, value: JsonValue, bytes: Buffer, alone: boolean): Passage {
@@ -35,15 +37,20 @@ export function considerClientMessage(state: SessionState, value: JsonValue, byt
 /** Records what is not forwarded, and answers where somebody waits. */
 export function refuseUnclear(state: SessionState, what: string, unclear: Unclear): Passage {
   record(state, what, unclear.detail);
+  const asked = unclear.answersId === null ? undefined : state.askedBack.take(unclear.answersId);
+  if (asked !== undefined) {
+    settleAll(asked, 'none');
+    return { ...DROP, toServer: failure(unclear.answersId, unclear.code, `The answer was not forwarded by the policy proxy: ${unclear.detail}`) };
+  }
   // An answer with the id of a request that is still open would be taken for that request's.
   const id = unclear.id !== null && state.asked.has(unclear.id) ? null : unclear.id;
   if (unclear.answer && id !== null) rememberAnswered(state, id);
-  return { forward: false, answer: refusal({ ...unclear, id }) };
+  return { ...DROP, answer: refusal({ ...unclear, id }) };
 }
 
 function considerRequest(state: SessionState, request: Request, alone: boolean): Passage {
   const { id, method, params } = request;
-  const refuse = (code: number, detail: string): Passage => refuseUnclear(state, `request ${method}`, { code, detail, id, answer: true });
+  const refuse = (code: number, detail: string): Passage => refuseUnclear(state, `request ${method}`, { code, detail, id, answer: true, answersId: null });
   if (state.asked.has(id)) return refuse(INVALID_REQUEST, `the id ${JSON.stringify(id)} belongs to a request that is not answered yet`);
   if (!alone && method === 'initialize') return refuse(INVALID_REQUEST, 'initialize may not be part of a batch');
   const subject = subjectOf('client', request);
@@ -71,7 +78,7 @@ function considerRequest(state: SessionState, request: Request, alone: boolean):
 
 function answerHere(state: SessionState, request: Request, answer: string): Passage {
   rememberAnswered(state, request.id);
-  return { forward: false, answer };
+  return { ...DROP, answer };
 }
 
 /** Reasons that concern every name of the server alike, so that saying them tells nothing about one name. */

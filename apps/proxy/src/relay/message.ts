@@ -35,8 +35,10 @@ export interface Unclear {
   readonly code: number;
   readonly detail: string;
   readonly id: Id | null;
-  /** False for notifications, which nobody answers. */
+  /** False for notifications, which nobody answers, and for answers. */
   readonly answer: boolean;
+  /** The id of the other side's request that it would have answered, where it is an answer. */
+  readonly answersId: Id | null;
 }
 
 export const PARSE_ERROR = -32700;
@@ -115,13 +117,14 @@ export function decode(bytes: Buffer): string | null {
 }
 
 /** Whom to answer about bytes that are not a clear message: the id, where there is exactly one and it is one. */
-function addressOf(bytes: Buffer): { readonly id: Id | null; readonly answer: boolean } {
+function addressOf(bytes: Buffer): Pick<Unclear, 'id' | 'answer' | 'answersId'> {
   const members = membersOf(bytes, { start: 0, end: bytes.length });
-  if (members === null) return { id: null, answer: true };
+  if (members === null) return { id: null, answer: true, answersId: null };
   const isNotification = members.some((member) => member.key === 'method') && !members.some((member) => member.key === 'id');
-  // A refused response must not be answered: its id is one of the other side's.
+  // A refused answer must not be answered: its id is one of the other side's.
   const isResponse = members.some((member) => member.key === 'result' || member.key === 'error') && !members.some((member) => member.key === 'method');
-  return { id: idAmong(bytes, members), answer: !isNotification && !isResponse };
+  const id = idAmong(bytes, members);
+  return isResponse ? { id: null, answer: false, answersId: id } : { id, answer: !isNotification, answersId: null };
 }
 
 function readId(bytes: Buffer): Id | null {

@@ -23,6 +23,7 @@ const WANTED = { tools: 'toolsListChanged', resources: 'resourcesListChanged', p
 const KINDS = ['tools', 'resources', 'prompts'] as const;
 
 export interface Subscriptions {
+  readonly size: number;
   /** `subscriptions/listen` was forwarded. */
   open(id: Id, params: JsonObject): void;
   /** The upstream acknowledges: from here on the subscription hears of changes. Returns what must be added to what it granted. */
@@ -36,6 +37,9 @@ export interface Subscriptions {
 export function createSubscriptions(): Subscriptions {
   const open = new Map<Id, { readonly wanted: ListsChanged; active: boolean }>();
   return {
+    get size() {
+      return open.size;
+    },
     open(id, params) {
       if (open.size < MAX_SUBSCRIPTIONS) open.set(id, { wanted: wantedIn(params), active: false });
     },

@@ -11,6 +11,7 @@ import type { Edit } from './edit.ts';
 import { content } from './framing.ts';
 import type { FramingEvents } from './framing.ts';
 import { considerClientMessage, refuseUnclear } from './from-client.ts';
+import type { Passage } from './from-client.ts';
 import { considerServerMessage, refuseAnswer } from './from-server.ts';
 import type { ServerPassage } from './from-server.ts';
 import type { Gate } from './gate.ts';
@@ -36,7 +37,7 @@ export interface Session {
   readonly server: FramingEvents;
   /** The upstream will answer nothing more: open requests are answered with an error, and so is every later one. */
   upstreamGone(why: string): void;
-  /** How many of the agent's requests wait for the upstream. */
+  /** How many of the agent's requests wait for the upstream. Subscriptions do not: they are answered when they end. */
   unanswered(): number;
   /** Stops listening to the gate. */
   close(): void;
@@ -54,8 +55,9 @@ export function createSession(gate: Gate, limits: RelayLimits, wires: Wires): Se
     client: {
       line: (line) => clientLine(state, wires, line, say),
       tooLong: ({ head, tail }) => {
-        const id = startsAsRequest(head) ? idNear(head, tail) : null;
-        say(refuseUnclear(state, 'line from the agent', { code: INVALID_REQUEST, detail: `longer than ${limits.maxLineBytes} bytes`, id, answer: true }).answer);
+        const near = idNear(head, tail);
+        const [id, answersId] = startsAsRequest(head) ? [near, null] : [null, near];
+        deliverRefusal(refuseUnclear(state, 'line from the agent', { code: INVALID_REQUEST, detail: `longer than ${limits.maxLineBytes} bytes`, id, answer: true, answersId }), wires, say);
       },
     },
     server: {
@@ -70,7 +72,7 @@ export function createSession(gate: Gate, limits: RelayLimits, wires: Wires): Se
       }
       for (const { entry } of state.askedBack.drain()) settleAll(entry, 'none');
     },
-    unanswered: () => state.asked.size,
+    unanswered: () => state.asked.size - state.subscriptions.size,
     close: stopListening,
   };
 }
@@ -80,10 +82,15 @@ export function createSession(gate: Gate, limits: RelayLimits, wires: Wires): Se
 function clientLine(state: SessionState, wires: Wires, line: Buffer, say: (text: string | null) => void): void {
   const body = content(line);
   const json = readJson(body, state.limits.json);
-  if (!json.ok) return say(refuseUnclear(state, 'line from the agent', json.unclear).answer);
+  if (!json.ok) return deliverRefusal(refuseUnclear(state, 'line from the agent', json.unclear), wires, say);
   if (Array.isArray(json.value)) return clientBatch(state, wires, line, json.value as readonly JsonValue[], say);
-  const { forward, answer } = considerClientMessage(state, json.value, body, true);
-  if (forward) wires.toServer(line);
+  const passage = considerClientMessage(state, json.value, body, true);
+  if (passage.forward) wires.toServer(line);
+  deliverRefusal(passage, wires, say);
+}
+
+function deliverRefusal({ answer, toServer }: Passage, wires: Wires, say: (text: string | null) => void): void {
+  if (toServer !== null) wires.toServer(`${toServer}\n`);
   say(answer);
 }
 
@@ -93,10 +100,11 @@ function clientBatch(state: SessionState, wires: Wires, line: Buffer, values: re
   const elements = elementsOf(body, { start: 0, end: body.length }) ?? [];
   const fault = batchFault(state, values.length);
   if (fault !== null || elements.length !== values.length) {
-    return say(refuseUnclear(state, 'batch from the agent', { code: INVALID_REQUEST, detail: fault ?? 'it cannot be read', id: null, answer: true }).answer);
+    return say(refuseUnclear(state, 'batch from the agent', { code: INVALID_REQUEST, detail: fault ?? 'it cannot be read', id: null, answer: true, answersId: null }).answer);
   }
   const passages = elements.map(({ start, end }, index) => considerClientMessage(state, values[index] ?? null, body.subarray(start, end), false));
   if (passages.some(({ forward }) => forward)) wires.toServer(applyEdits(line, cutElements(elements, (index) => passages[index]?.forward === true)));
+  for (const { toServer } of passages) if (toServer !== null) wires.toServer(`${toServer}\n`);
   const answers = passages.flatMap(({ answer }) => (answer === null ? [] : [answer]));
   if (answers.length > 0) say(`[${answers.join()}]`);
 }
@@ -147,7 +155,7 @@ function firstByte(bytes: Buffer): number | undefined {
   return bytes.find((byte) => byte !== 32 && byte !== 9);
 }
 
-/** False also for what cannot be told: the id of a response is the upstream's, and must not be answered to the agent. */
+/** A request, as far as its beginning shows: the id of anything else is the upstream's, and must not be answered to the agent. */
 function startsAsRequest(head: Buffer): boolean {
   return /^\s*\{(?:\s*"(?:jsonrpc|id)"\s*:\s*(?:"(?:[^"\\]|\\.){0,1000}"|-?[0-9]{1,16})\s*,)*\s*"method"\s*:/.test(head.toString('latin1'));
 }

@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
+import { PassThrough } from 'node:stream';
 import type { Readable, Writable } from 'node:stream';
 
 export interface ChildCommand {
@@ -40,12 +41,17 @@ const OWN_VARIABLE = /^PORTCULLIS_/i;
 
 /** Starts the child at once. A command that cannot be started shows in `ended`, after one line on `stderr`. */
 export function startChild(command: ChildCommand): Child {
-  const own = command.stderr === process.stderr;
-  const child = spawn(command.command, [...command.args], {
-    env: Object.fromEntries(Object.entries(command.env).filter(([name]) => !OWN_VARIABLE.test(name))),
-    stdio: ['pipe', 'pipe', own ? 'inherit' : 'pipe'],
-    windowsHide: true,
-  });
+  let child: ChildProcess;
+  try {
+    child = spawn(command.command, [...command.args], {
+      env: Object.fromEntries(Object.entries(command.env).filter(([name]) => !OWN_VARIABLE.test(name))),
+      stdio: ['pipe', 'pipe', command.stderr === process.stderr ? 'inherit' : 'pipe'],
+      windowsHide: true,
+    });
+  } catch (error) {
+    // Some faults (no directory in the path, arguments too long) are thrown, others come as events.
+    return neverStarted(sayFault(error as NodeJS.ErrnoException, command));
+  }
   const { stdin, stdout } = child;
   if (stdin === null || stdout === null) throw new Error('a child that is spawned with pipes has pipes');
   child.stderr?.pipe(command.stderr, { end: false });
@@ -53,23 +59,31 @@ export function startChild(command: ChildCommand): Child {
   return { stdin, stdout, ended, stop: createLadder(child, stdin) };
 }
 
-function waitForEnd(child: ChildProcess, { command, stderr }: ChildCommand): Promise<ExitStatus> {
+function neverStarted(status: ExitStatus): Child {
+  const [stdin, stdout] = [new PassThrough(), new PassThrough()];
+  stdin.resume();
+  stdout.end();
+  return { stdin, stdout, ended: Promise.resolve(status), stop: () => stdin.end() };
+}
+
+function waitForEnd(child: ChildProcess, command: ChildCommand): Promise<ExitStatus> {
   return new Promise((resolve) => {
     child.on('error', (error: NodeJS.ErrnoException) => {
       // Only a child that never ran has no pid; a failed kill comes here too and ends nothing.
       if (child.pid !== undefined) return;
-      stderr.write(`portcullis-proxy: cannot start ${command}: ${startFault(error)}\n`);
-      resolve({ code: error.code === 'ENOENT' ? 127 : 126, signal: null });
+      resolve(sayFault(error, command));
     });
     child.on('exit', () => closeSilentOutput(child));
     child.on('close', (code, signal) => resolve({ code: signal === null ? (code ?? 1) : 128 + constants.signals[signal], signal }));
   });
 }
 
-function startFault(error: NodeJS.ErrnoException): string {
-  if (error.code === 'ENOENT') return 'no such command; give its full path or mend PATH';
-  if (error.code === 'EACCES') return 'it is not executable';
-  return error.message;
+/** Tells in one line why there is no child, and what a shell would end with. */
+function sayFault(error: NodeJS.ErrnoException, { command, stderr }: ChildCommand): ExitStatus {
+  const missing = error.code === 'ENOENT' || error.code === 'ENOTDIR';
+  const reason = missing ? 'no such command; give its full path or mend PATH' : error.code === 'EACCES' ? 'it is not executable' : error.message;
+  stderr.write(`portcullis-proxy: cannot start ${command}: ${reason}\n`);
+  return { code: missing ? 127 : 126, signal: null };
 }
 
 /** `close` waits for the pipes; what nobody writes to any more is closed. Output that waits for a slow reader is not silent. */
