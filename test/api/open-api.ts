@@ -148,6 +148,8 @@ function fakeDecisions(): FakeDecisions {
   const store: FakeDecisions = {
     rows: [],
     ingest: () => undefined,
+    boots: () => [],
+    lost: () => 0,
     query: ({ limit, before = Infinity, tool }) => store.rows.filter((row) => row.id < before && (tool === undefined || row.name === tool)).slice(0, limit),
     onIngested: (listener) => {
       listeners.add(listener);

@@ -7,6 +7,7 @@ const CLEAR_LINE = '\r\u001b[K';
 
 const interrupted = new AbortController();
 let showing = false;
+let reading = false;
 
 const terminal: Terminal = {
   out: (text) => write(process.stdout, text),
@@ -16,7 +17,11 @@ const terminal: Terminal = {
     process.stderr.write(`${CLEAR_LINE}${text}`);
     showing = text !== '';
   },
-  input: process.stdin,
+  get input() {
+    // Opened only by a command that reads: an open terminal or pipe would keep the process alive.
+    reading = true;
+    return process.stdin;
+  },
   env: process.env,
   cwd: process.cwd(),
   interactive: process.stdin.isTTY && process.stderr.isTTY,
@@ -44,5 +49,4 @@ for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
 }
 
 process.exitCode = await run(process.argv.slice(2), terminal);
-// A line reader on standard input would otherwise keep the process alive.
-process.stdin.unref();
+if (reading) process.stdin.destroy();

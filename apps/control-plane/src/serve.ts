@@ -13,7 +13,7 @@ import type { ExitCode } from './cli/exit.ts';
 import type { Terminal } from './cli/terminal.ts';
 import { readConfig } from './config.ts';
 import type { ServeConfig, ServeOptions } from './config.ts';
-import { openDecisions } from './decisions/open-decisions.ts';
+import { openDecisions } from './decisions/decisions.ts';
 import { removeDiscovery, writeDiscovery } from './discovery.ts';
 import { expireRestrictions } from './expiry.ts';
 import { createFleet } from './fleet/fleet.ts';
