@@ -37,7 +37,8 @@ export function openSqliteStore(path: string): LogStore {
   }
 }
 
-function prepareDatabase(db: Database.Database): void {
+/** Sets what every connection to log.db needs, makes the tables of a new one, and throws where it would not be durable. */
+export function prepareDatabase(db: Database.Database): void {
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = FULL');
   db.pragma('foreign_keys = ON');

@@ -1,6 +1,6 @@
 /**
  * Where the log is kept: a small face, so that another database can stand behind it. Whatever does must pass the contract suite
- * (`store-contract.ts`): entries are contiguous (L1) and never changed (L3), and an append is whole, durable, or did not happen (L2).
+ * (`test/log/store-contract.ts`): entries are contiguous (L1) and never changed (L3), and an append is whole, durable, or did not happen (L2).
  */
 import type { StoredPayload, Payload } from './codec.ts';
 

@@ -35,6 +35,11 @@ CREATE TABLE tiles(level INTEGER NOT NULL, n INTEGER NOT NULL, hashes BLOB NOT N
 
 CREATE TRIGGER events_gapless BEFORE INSERT ON events WHEN NEW.seq IS NOT (SELECT ifnull(max(seq), -1) + 1 FROM events)
   BEGIN SELECT RAISE(ABORT, 'the log has no gaps and replaces nothing'); END;
+-- REPLACE deletes what a unique index says is the same, and by default without asking the delete trigger.
+CREATE TRIGGER events_once BEFORE INSERT ON events
+  WHEN EXISTS (SELECT 1 FROM events WHERE id = json_extract(NEW.entry, '$.id'))
+    OR EXISTS (SELECT 1 FROM events WHERE actor_id = json_extract(NEW.entry, '$.actor.id') AND idem_key = json_extract(NEW.entry, '$.idem.key') AND idem_n = json_extract(NEW.entry, '$.idem.n'))
+  BEGIN SELECT RAISE(ABORT, 'an event is recorded once'); END;
 CREATE TRIGGER events_no_update BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
 CREATE TRIGGER events_no_delete BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
 
