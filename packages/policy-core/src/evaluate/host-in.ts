@@ -10,6 +10,7 @@
 import { compileGlob } from '../glob.ts';
 import { FAILS, HOLDS, UNFIT } from './judged.ts';
 import type { Judged } from './judged.ts';
+import { isNormalText } from './text-form.ts';
 
 /** Longer URLs are refused by servers and proxies alike. */
 const MAX_URL_LENGTH = 65_536;
@@ -17,11 +18,14 @@ const MAX_URL_LENGTH = 65_536;
 const MAX_AUTHORITY_LENGTH = 300;
 
 const UNSAFE_CHARACTER = /[\u0000-\u0020\u007f-\u00a0\u2028\u2029]/;
-const LONE_SURROGATE = /\p{Cs}/u;
 const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//;
 const AUTHORITY_END = /[/?#]/;
-/** Userinfo, escapes, backslashes, and what WHATWG forbids in a host. The ideographic stops are mapped to a dot by some. */
-const DOUBTFUL = /[@%\\^|<>`{}"'\s\u3002\uff0e\uff61\u00df\u03c2\u200c\u200d]/;
+/** Userinfo, escapes, backslashes, what WHATWG forbids in a host, and letters that IDNA 2003 and 2008 map differently. */
+const DOUBTFUL = /[@%\\^|<>`{}"'\s\u3002\u00df\u03c2]/;
+/** Characters that are dropped before a name is looked up, such as the soft hyphen. */
+const IGNORABLE = /\p{Default_Ignorable_Code_Point}/u;
+const NO_HOST = /[/?#:[\]]/;
+const ADDRESS_LITERAL = /^\[[0-9A-Fa-f:.]+\]$/;
 const HOST_AND_PORT = /^(\[[0-9A-Fa-f:.]+\]|[^:[\]]+)(?::(\d{1,5}))?$/;
 const DOTTED_IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)$/;
 /** A host whose last label is a number is IPv4 to a URL parser, in whatever notation. */
@@ -48,8 +52,7 @@ export function compileHostIn(hosts: readonly string[]): (text: string) => Judge
 
 /** The host that a URL, host or host with port names, in its one normal form; null where parsers could disagree. */
 function hostOf(text: string): string | null {
-  if (text.length > MAX_URL_LENGTH || UNSAFE_CHARACTER.test(text) || LONE_SURROGATE.test(text)) return null;
-  if (text !== text.normalize('NFC')) return null;
+  if (text.length > MAX_URL_LENGTH || UNSAFE_CHARACTER.test(text) || !isNormalText(text)) return null;
   const scheme = SCHEME.exec(text)?.[0] ?? '';
   const rest = text.slice(scheme.length);
   const end = rest.search(AUTHORITY_END);
@@ -64,7 +67,8 @@ function normalHost(host: string): string | null {
   if (DOUBTFUL.test(host) || UNSAFE_CHARACTER.test(host)) return null;
   if (host.normalize('NFKC') !== host) return null;
   const withoutDot = host.endsWith('.') ? host.slice(0, -1) : host;
-  if (withoutDot === '' || withoutDot.startsWith('.') || withoutDot.includes('..')) return null;
+  if (withoutDot === '' || /^\.|\.\.|\.$/.test(withoutDot) || IGNORABLE.test(withoutDot)) return null;
+  if (NO_HOST.test(withoutDot) && !ADDRESS_LITERAL.test(withoutDot)) return null;
   if (NUMERIC_END.test(withoutDot)) return DOTTED_IPV4.test(withoutDot) && withoutDot === host ? host : null;
   const parsed = parsedHost(withoutDot);
   return parsed === null || holdsIpv4(parsed) ? null : parsed;

@@ -13,6 +13,7 @@
  */
 import { FAILS, HOLDS, UNFIT } from './judged.ts';
 import type { Judged } from './judged.ts';
+import { isNormalText } from './text-form.ts';
 
 /** Linux refuses paths above 4,096 bytes, Windows above 32,767 characters. */
 const MAX_PATH_LENGTH = 32_767;
@@ -21,7 +22,6 @@ const MAX_PATH_LENGTH = 32_767;
 const MAX_DECODINGS = 4;
 
 const UNSAFE_CHARACTER = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
-const LONE_SURROGATE = /\p{Cs}/u;
 const ESCAPE = /%[0-9A-Fa-f]{2}/;
 const DRIVE = /^[A-Za-z]:(?=[\\/]|$)/;
 const URI_START = /^[A-Za-z][A-Za-z0-9+.-]*:/;
@@ -100,7 +100,7 @@ function unescaped(text: string): string | null {
 }
 
 function isSafe(text: string): boolean {
-  return !UNSAFE_CHARACTER.test(text) && !LONE_SURROGATE.test(text) && text === text.normalize('NFC');
+  return !UNSAFE_CHARACTER.test(text) && isNormalText(text);
 }
 
 function judgeReading(text: string, directory: NormalPath, backslashSeparates: boolean): Judged {

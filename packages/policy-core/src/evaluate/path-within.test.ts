@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { FAILS, HOLDS, UNFIT } from './judged.ts';
+import { compilePathWithin } from './path-within.ts';
+
+const NAMES = new Map([[FAILS, 'outside'], [HOLDS, 'inside'], [UNFIT, 'unfit']] as const);
+
+function judge(text: string, ...directories: string[]): string | undefined {
+  return NAMES.get(compilePathWithin(directories)(text));
+}
+
+describe('path_within', () => {
+  it.each([
+    '/srv/data', '/srv/data/', '/srv/data/a', '/srv/data//a', '/srv//data/a', '//srv/data/a', '/srv/data/./a', '/srv/data/x/../a', '/srv/../srv/data/a',
+    '/srv/data/a/..', '/../srv/data/a', '/srv/data/.hidden', '/srv/data/a b', '/srv/data/ä', '/srv/data/日本', '/srv/data/a%b', '/srv/data/100%', '/srv/data/a:b', '/srv/data/a~1',
+    '/srv/data/a%20b', '/srv/data/a\\b',
+  ])('%j is inside', (path) => {
+    expect(judge(path, '/srv/data')).toBe('inside');
+    expect(judge(path, '/srv/data/')).toBe('inside');
+    expect(judge(path, '/elsewhere', '/srv/data')).toBe('inside');
+    expect(judge(path, '/')).toBe('inside');
+  });
+
+  it.each(['/', '/srv', '/srv/dat', '/srv/database', '/srv/data-other/a', '/etc/passwd', '/srv/data/../x', '/srv/data/a/../../x', '/srv/data/../../etc/passwd', '/srv/data/..', '/srv/./x', '/x/srv/data/a', '/srv/data\\..\\..\\etc'])(
+    '%j is outside',
+    (path) => {
+      expect(judge(path, '/srv/data')).toBe('outside');
+    },
+  );
+
+  it.each([
+    ['escaped dots', '/srv/data/%2e%2e/%2e%2e/etc/passwd'],
+    ['escaped dots, upper case', '/srv/data/%2E%2E/x'],
+    ['half escaped dots', '/srv/data/.%2e/x'],
+    ['escaped separators', '/srv/data/..%2f..%2fetc/passwd'],
+    ['escaped twice', '/srv/data/%252e%252e/x'],
+    ['escaped three times', '/srv/data/%25252e%25252e/x'],
+    ['escaped more often than anybody decodes', '/srv/data/%25252525252e%25252525252e/x'],
+    ['overlong UTF-8', '/srv/data/%c0%ae%c0%ae/x'],
+    ['an escaped NUL', '/srv/data/a%00.txt'],
+    ['an escape beside a stray percent sign', '/srv/data/%zz%2e%2e/x'],
+    ['backslashes after a directory', '/srv/data/..\\x'],
+    ['an escaped backslash', '/srv/data/%5c..%5c..%5cx'],
+    ['NUL', '/srv/data/a\0/../../etc'],
+    ['a newline', '/srv/data/a\n'],
+    ['DEL', '/srv/data/\x7f'],
+    ['a C1 control', '/srv/data/\x85'],
+    ['a line separator', '/srv/data/\u2028'],
+    ['a name that ends in a dot', '/srv/data./a'],
+    ['three dots', '/srv/data/.../a'],
+    ['dots and a space', '/srv/data/.. /x'],
+    ['a trailing space', '/srv/data/a '],
+    ['a leading space', ' /srv/data/a'],
+    ['not NFC', '/srv/data/e\u0301'],
+    ['not NFC once decoded', '/srv/data/e%CC%81'],
+    ['a lone surrogate', '/srv/data/\ud800'],
+    ['a relative path', 'srv/data/a'],
+    ['nothing', ''],
+    ['a home directory', '~/data'],
+    ['a home directory of somebody', '~root/x'],
+    ['a variable', '$HOME/x'],
+    ['a file URI', 'file:///srv/data/a'],
+    ['a file URI, spelled otherwise', 'FILE:/srv/data/a'],
+    ['another URI', 'https://example.com/srv/data/a'],
+    ['a Windows path', 'C:\\srv\\data'],
+    ['a UNC path', '\\\\server\\share'],
+    ['a device path', '\\\\?\\C:\\x'],
+    ['another case of letters', '/SRV/Data/a'],
+    ['longer than any path', `/srv/data/${'a/'.repeat(20_000)}`],
+  ])('refuses %s', (_, path) => {
+    expect(judge(path, '/srv/data')).toBe('unfit');
+  });
+
+  it('compares relative directories with relative paths that do not climb', () => {
+    expect(['src', 'src/a', './src/a', 'src/../src/a'].map((path) => judge(path, 'src'))).toEqual(Array(4).fill('inside'));
+    expect(['srca', 'lib/a', 'src/../lib'].map((path) => judge(path, 'src'))).toEqual(Array(3).fill('outside'));
+    expect(['../src/a', '/src/a', 'src/../../src/a', '~/src'].map((path) => judge(path, 'src'))).toEqual(Array(4).fill('unfit'));
+    expect(['a', 'a/b', '.', ''].map((path) => judge(path, '.'))).toEqual(Array(4).fill('inside'));
+  });
+
+  it('compares directories with a drive letter as Windows does', () => {
+    const inside = ['C:\\data', 'c:/data/a', 'C:\\DATA\\a', 'C:\\data\\x\\..\\a', 'C:/data\\a'];
+    expect(inside.map((path) => judge(path, 'C:\\data'))).toEqual(inside.map(() => 'inside'));
+    const outside = ['D:\\data\\a', 'C:\\database', 'C:\\data\\..\\x', 'C:\\'];
+    expect(outside.map((path) => judge(path, 'C:\\data'))).toEqual(outside.map(() => 'outside'));
+    const unfit = ['C:data\\a', '\\data\\a', '/data/a', 'C:\\data\\a.txt:stream', 'C:\\PROGRA~1', 'C:\\data.\\a', '\\\\?\\C:\\data\\a', 'C:\\data\\%2e%2e\\x'];
+    expect(unfit.map((path) => judge(path, 'C:\\data'))).toEqual(unfit.map(() => 'unfit'));
+  });
+
+  it.each(['file:///srv', '~/data', '..', '/srv/\0', '/srv/data ', '/srv/e\u0301'])('does not take %j for a directory', (directory) => {
+    expect(() => compilePathWithin([directory])).toThrow(/path_within/);
+  });
+
+  it('[E5] takes no longer than it should on adversarial text', () => {
+    const within = compilePathWithin(['/srv/data']);
+    const started = performance.now();
+    for (const text of ['/srv/data/' + '../'.repeat(300_000), '/' + '%25'.repeat(300_000), '/srv/data/' + '\u0323\u0301'.repeat(500_000), '/'.repeat(1_000_000), '\\'.repeat(1_000_000)]) within(text);
+    for (const text of ['/srv/data/' + '../'.repeat(10_000), '/' + '%25'.repeat(10_000), '/srv/data/' + '\u0301\u0323'.repeat(16_000), '/'.repeat(32_000)]) within(text);
+    expect(performance.now() - started).toBeLessThan(1_000);
+  });
+});
