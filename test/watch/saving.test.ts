@@ -167,7 +167,7 @@ describe('what happens on the way', () => {
     expect(scene.offers).toHaveLength(1);
   });
 
-  it('[F4] the same size and times do not hide a rewrite that an event told of', async () => {
+  it('[F4] the same size and modification time do not hide a rewrite', async () => {
     await open({ before: (directory) => writeFileSync(join(directory, 'a.yaml'), 'aaaa\n') });
     await pause(30);
     writeFileSync(scene.path('a.yaml'), 'bbbb\n');
@@ -177,6 +177,39 @@ describe('what happens on the way', () => {
     utimesSync(scene.path('a.yaml'), 1, 1);
     await scene.until('c', () => scene.texts()['a.yaml'] === 'cccc\n');
     expect(scene.offers).toHaveLength(3);
+  });
+
+  it('events alone find every change at once: new, replaced and moved folders, and a replaced directory', async () => {
+    // No regular look comes to help while this test runs.
+    await open({ watch: { rescanMs: 3_600_000 }, before: (directory) => {
+      mkdirSync(join(directory, 'sub'));
+      writeFileSync(join(directory, 'sub', 'a.yaml'), OLD);
+    } });
+    const expectTexts = (texts: Record<string, string>) => scene.until(JSON.stringify(Object.keys(texts)), () => JSON.stringify(scene.texts()) === JSON.stringify(texts));
+    for (let round = 0; round < 3; round++) {
+      rmSync(scene.path('sub'), { recursive: true });
+      scene.write('sub/a.yaml', `${OLD}# ${round}\n`);
+      await expectTexts({ 'sub/a.yaml': `${OLD}# ${round}\n` });
+      await pause(round * 50);
+      scene.write('sub/a.yaml', `${NEW}# ${round} again\n`);
+      await expectTexts({ 'sub/a.yaml': `${NEW}# ${round} again\n` });
+    }
+    mkdirSync(scene.path('x/y/z'), { recursive: true });
+    await pause(200);
+    scene.write('x/y/z/b.yaml', OLD);
+    await scene.until('a file in new folders', () => scene.texts()['x/y/z/b.yaml'] === OLD);
+    renameSync(scene.path('x'), scene.path('w'));
+    await scene.until('the moved folder', () => scene.texts()['w/y/z/b.yaml'] === OLD && !('x/y/z/b.yaml' in scene.texts()));
+    scene.write('w/y/z/b.yaml', NEW);
+    await scene.until('a file in the moved folder', () => scene.texts()['w/y/z/b.yaml'] === NEW);
+    for (let round = 0; round < 3; round++) {
+      rmSync(scene.directory, { recursive: true });
+      scene.write('a.yaml', `${OLD}# ${round}\n`);
+      await expectTexts({ 'a.yaml': `${OLD}# ${round}\n` });
+      scene.write('a.yaml', `${NEW}# ${round} again\n`);
+      await expectTexts({ 'a.yaml': `${NEW}# ${round} again\n` });
+    }
+    expect(scene.watcher.status()).toMatchObject({ state: 'watching', hints: true, unsettled: 0 });
   });
 
   it('[F4] one file that is written without end holds up no other, and is offered when it rests', async () => {
