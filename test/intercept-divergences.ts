@@ -49,3 +49,36 @@ export const EVALUATE_DIVERGENCES: ReadonlyMap<string, EvaluateDivergence> = new
   ['unknown-keys-ignored', { why: 'Unknown keys are errors: a misspelt rule must not be dropped in silence.', steps: 'unloadable' }],
   ['second-document-ignored', { why: 'A second document is refused rather than ignored.', steps: 'unloadable' }],
 ]);
+
+export interface ValidateDivergence {
+  readonly why: string;
+  /**
+   * `refused`: Intercept loads it and we do not. Else both refuse it, and we report these codes besides Intercept's
+   * (which stops looking at a rule whose rate_limit is wrong), or instead of one of them.
+   */
+  readonly differs: 'refused' | { readonly besides: readonly string[] } | { readonly instead: readonly string[] };
+}
+
+const UNKNOWN_KEYS = 'Unknown keys are errors, so that a misspelt one is not dropped in silence. Keys that begin with `x-` are the author\'s own.';
+const ALL_FAULTS = 'All faults of a rule are reported, also beside a wrong rate_limit.';
+
+/** Loading (validate.json). All are stricter. */
+export const VALIDATE_DIVERGENCES: ReadonlyMap<string, ValidateDivergence> = new Map<string, ValidateDivergence>([
+  ['unknown-nested-keys-ok', { why: UNKNOWN_KEYS, differs: 'refused' }],
+  ['misspelt-on_deny-ok', { why: UNKNOWN_KEYS, differs: 'refused' }],
+  ['yaml-anchors-ok', { why: `${UNKNOWN_KEYS} Anchors are kept under such a key.`, differs: 'refused' }],
+  ['yaml-duplicate-inside-ignored-value-ok', { why: 'A key that stands twice in one mapping is an error everywhere.', differs: 'refused' }],
+  ['yaml-multi-document-ok', { why: 'A second document is refused rather than ignored.', differs: 'refused' }],
+  ['rate_limit-hides-bad-action-ok', { why: 'An action that does not exist is refused beside a rate_limit too.', differs: 'refused' }],
+  ['state-increment-negative', { why: `${NEGATIVE} Intercept accepts it, and the limit is never reached.`, differs: 'refused' }],
+  ['misspelt-conditions', { why: 'The misspelt key is reported, and not that the rule is therefore empty.', differs: { instead: ['UNKNOWN_KEY'] } }],
+  ['misspelt-op-key', { why: 'The misspelt key is reported, and not that the operator is therefore missing.', differs: { instead: ['UNKNOWN_KEY'] } }],
+  ['spend_limit-unknown-key', { why: '`spend_limit` is a key here, a mapping with `amount`, `max` and `per`.', differs: { instead: ['TYPE'] } }],
+  ['op-unknown-not_contains', { why: '`not_contains` is an operator here, and needs a text.', differs: { instead: ['VALUE'] } }],
+  ['op-unknown-starts_with', { why: '`starts_with` is an operator here, and needs a text.', differs: { instead: ['VALUE'] } }],
+  ['rate_limit-bad-spaces', { why: ALL_FAULTS, differs: { besides: ['RATE_LIMIT'] } }],
+  ['rate_limit-bad-does-not-report-action', { why: ALL_FAULTS, differs: { besides: ['RULE_ACTION'] } }],
+  ['rate_limit-with-empty-state-map', { why: ALL_FAULTS, differs: { besides: ['COUNTER', 'WINDOW'] } }],
+  ['rate_limit-bad-skips-name-check', { why: ALL_FAULTS, differs: { besides: ['RULE_NAME'] } }],
+  ['rate_limit-three-errors', { why: ALL_FAULTS, differs: { besides: ['PATH', 'OPERATOR'] } }],
+]);
