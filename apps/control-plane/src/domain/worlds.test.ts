@@ -146,7 +146,7 @@ function rollback(world: World, to: number): void {
 function release(world: World, id: string): void {
   const held = world.plane.state().holds.some(({ policy }) => policy === id);
   const events = world.plane.do({ kind: 'release', policy: id, expected: null });
-  if (held !== (typeof events !== 'string')) throw new Error(`a release of ${id} answered ${String(events)}`);
+  if (held !== (typeof events !== 'string')) throw new Error(`a release of ${id} answered ${typeof events}`);
   for (const one of [...world.withdrawn]) if (one.startsWith(`${id}\n`)) world.withdrawn.delete(one);
 }
 

@@ -37,6 +37,20 @@ export function openSqliteStore(path: string): LogStore {
   }
 }
 
+/** Opens log.db beside the plane that writes it, to read what is there now. Throws where there is none. */
+export function openSqliteReader(path: string): LogStore {
+  const db = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+  try {
+    db.pragma('trusted_schema = OFF');
+    const version = db.pragma('user_version', { simple: true });
+    if (version !== TABLES_VERSION) throw new Error(`${path} has tables of version ${String(version)}, and this version of Portcullis knows ${TABLES_VERSION}`);
+    return storeOf(db);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
 /** Sets what every connection to log.db needs, makes the tables of a new one, and throws where it would not be durable. */
 export function prepareDatabase(db: Database.Database): void {
   db.pragma('journal_mode = WAL');

@@ -98,7 +98,7 @@ describe('a host', () => {
 describe('an operator token', () => {
   it('is created and revoked once', () => {
     const plane = story();
-    const create = (more: object = {}): Command => ({ kind: 'create-operator-token', token: 'op-2', secretSha256: SECRET, name: 'ci', role: 'editor', ...more } as Command);
+    const create = (more: object = {}): Command => ({ kind: 'create-operator-token', token: 'op-2', secretSha256: SECRET, name: 'ci', role: 'editor', ...more });
     expect(types(plane.do(create()))).toEqual(['OperatorTokenCreated']);
     expect(plane.do(create())).toBe('already-done');
     expect(plane.do(create({ token: 'op-3', role: 'constructor' }))).toBe('invalid');
