@@ -6,7 +6,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PROBLEM_CODES, canonicalJson, compilePolicies, parsePolicy, readPolicies, runPolicyTests } from '@portcullis/policy-core';
-import type { JsonValue, ParsedPolicy } from '@portcullis/policy-core';
+import type { ParsedPolicy } from '@portcullis/policy-core';
 import { mulberry32 } from './relay/seeded.ts';
 
 const CASES = Number(process.env['PORTCULLIS_FUZZ_CASES'] ?? 2000);
@@ -98,7 +98,7 @@ function expectWellFormed(parsed: ParsedPolicy, text: string, told: string): voi
   if (!parsed.ok) return;
   const { policy } = parsed;
   // As it is sent: nothing is lost, and the proxy's reader accepts it.
-  const read = readPolicies(canonicalJson({ policies: [policy] } as unknown as JsonValue));
+  const read = readPolicies(canonicalJson({ policies: [policy] }));
   expect(read.ok ? read.value : read.message, told).toEqual([policy]);
   // And as it is used: every rule can be compiled and asked, and the tests can be run.
   expect(() => {

@@ -60,7 +60,7 @@ const STATE: KeyTable = {
     counter: { shape: TEXT, doc: 'The name of the counter, which conditions read as state.<entry>.<counter>.', required: { code: 'COUNTER', say: 'a state block needs a `counter`: the name that conditions read as `state.<entry>.<counter>`' }, mistaken: ['name', 'key'] },
     window: { shape: WINDOW, doc: 'When the count starts again: each calendar minute, hour or day, UTC.', required: { code: 'WINDOW', say: 'a state block needs a `window`: `minute`, `hour` or `day`' }, mistaken: ['per', 'period', 'interval'] },
     increment: { shape: { kind: 'number' }, doc: 'How much one call counts; 1 where it is left out.', mistaken: ['amount', 'by', 'step'] },
-    increment_from: { shape: TEXT, doc: 'The argument whose value one call counts (args.…); it wins over increment.', mistaken: ['amount_from', 'from'] },
+    increment_from: { shape: TEXT, doc: 'The argument whose value one call counts (args.…); it wins over increment.', mistaken: ['amount_from', 'increment_by'] },
   },
 };
 
