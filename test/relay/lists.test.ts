@@ -53,7 +53,7 @@ describe('filtering keeps the bytes of what it keeps', () => {
     expect(listed(wire('version: "1"\n'), 'tools/list', body)).toBe(body);
   });
 
-  it('empties lists under a lockdown, and where no policy admits the server', () => {
+  it('[P8] empties lists under a lockdown, and where no policy admits the server', () => {
     for (const gate of [createPolicyGate('version: "1"\n', [lockdown('incident')]), createPolicyGate('version: "1"\nmatch: { server: other }\n')]) {
       expect(listed(wire(gate), 'tools/list', '{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"a"},5],"nextCursor":"c"}}')).toBe('{"jsonrpc":"2.0","id":1,"result":{"tools":[],"nextCursor":"c"}}');
       expect(listed(wire(gate), 'resources/list', '{"jsonrpc":"2.0","id":1,"result":{"resources":[{"uri":"a:b"},{}]}}')).toBe('{"jsonrpc":"2.0","id":1,"result":{"resources":[]}}');

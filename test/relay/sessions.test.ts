@@ -69,7 +69,7 @@ describe('denials', () => {
 });
 
 describe('what is judged', () => {
-  it('plumbing is not, and passes under a lockdown', () => {
+  it('[P8] plumbing is not, and passes under a lockdown', () => {
     const wired = wire(createPolicyGate(ALLOW, [lockdown('incident')]));
     const requests = ['initialize', 'server/discover', 'ping', 'tools/list', 'resources/list', 'resources/templates/list', 'prompts/list', 'logging/setLevel', 'subscriptions/listen'];
     for (const [id, method] of requests.entries()) expect(wired.fromClient(request(id, method, {})).toServer).toHaveLength(1);
@@ -161,6 +161,17 @@ describe('outcomes', () => {
     expect(heard.toClient.map(parsed)).toEqual([1, 'l'].map((id) => ({ jsonrpc: '2.0', id, error: { code: -31502, message: 'The upstream server has ended (exit code 3)' } })));
     expect(wired.gate.judged[0]?.outcome).toBe('error');
     expect(parsed(wired.fromClient(request(3, 'ping')).toClient[0])).toMatchObject({ id: 3, error: { code: -31502 } });
+  });
+
+  it('do not wait for subscriptions, which are answered when they end', () => {
+    const wired = wire(ALLOW);
+    wired.fromClient(request('sub', 'subscriptions/listen', { notifications: {}, ...MODERN }));
+    wired.fromClient(request(1, 'ping'));
+    expect(wired.session.unanswered()).toBe(1);
+    wired.fromServer(result(1, {}));
+    expect(wired.session.unanswered()).toBe(0);
+    wired.fromServer(result('sub', { resultType: 'complete' }));
+    expect(wired.session.unanswered()).toBe(0);
   });
 
   it('an answer that nobody waits for, or a second one, is not passed on', () => {

@@ -22,8 +22,8 @@ export interface Member extends Range {
 const MAX_MEMBERS = 10_000;
 /** A list with more entries is refused by the limits of strict reading anyway. */
 const MAX_ELEMENTS = 1_000_000;
-/** Short strings are walked; from here on a search for the quote is faster. */
-const WALKED_STRING_BYTES = 24;
+/** Walking so far costs as much as one search for a quote. */
+const WALKED_STRING_BYTES = 96;
 const NONE: ReadonlySet<string> = new Set();
 
 const QUOTE = 34;
@@ -138,15 +138,20 @@ function skipContainer(bytes: Buffer, start: number, end: number): number {
   return -1;
 }
 
-/** The offset after the closing quote of the string that opens here; negative where it does not end. */
+/**
+ * The offset after the closing quote of the string that opens here; negative where it does not end. Near quotes are walked to
+ * and far ones searched for, because text that holds JSON has a quote every few bytes and other text has none for megabytes.
+ */
 function skipString(bytes: Buffer, start: number, end: number): number {
   let at = start + 1;
-  const walked = Math.min(end, at + WALKED_STRING_BYTES);
-  for (; at < walked; at++) {
-    if (bytes[at] === QUOTE) return at + 1;
-    if (bytes[at] === BACKSLASH) at++;
-  }
   while (at < end) {
+    const walked = Math.min(end, at + WALKED_STRING_BYTES);
+    while (at < walked) {
+      const byte = bytes[at];
+      if (byte === QUOTE) return at + 1;
+      at += byte === BACKSLASH ? 2 : 1;
+    }
+    if (at >= end) return -1;
     const quote = bytes.indexOf(QUOTE, at);
     if (quote < 0 || quote >= end) return -1;
     let before = quote - 1;
