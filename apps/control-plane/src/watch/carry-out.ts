@@ -22,6 +22,9 @@ export interface World {
   survey: Survey | null;
 }
 
+/** A look follows when new directories are listened to; not at once, because listening that fails each time must not become looking without end. */
+const AFTER_LISTENING_MS = 100;
+
 /** Sees the whole directory. */
 export async function look(world: World, regular: boolean): Promise<void> {
   const began = world.monotonic();
@@ -37,7 +40,7 @@ export async function look(world: World, regular: boolean): Promise<void> {
   const isNew = world.hints?.follow(result.survey) === true;
   const state = looked(world.state, { began, ended, lookBy, regular, sightings: result.survey.sightings }, world.inForce);
   // What happened between the listing and the listening, nobody told us.
-  world.state = isNew ? lookSoon(state, ended) : state;
+  world.state = isNew ? lookSoon(state, ended + AFTER_LISTENING_MS) : state;
 }
 
 /** Looks at the ids that events named. One that is no file, or whose directory is not known, needs a look at the whole. */
