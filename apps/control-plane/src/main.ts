@@ -1,5 +1,6 @@
 /** The process: streams, signals, exit code. Everything else is told what it may touch. */
 import process from 'node:process';
+import { isatty } from 'node:tty';
 import { run } from './cli/program.ts';
 import type { Terminal } from './cli/terminal.ts';
 
@@ -7,7 +8,8 @@ const CLEAR_LINE = '\r\u001b[K';
 
 const interrupted = new AbortController();
 let showing = false;
-let reading = false;
+/** Standard input, once a command has asked for it. */
+const opened: { input?: typeof process.stdin } = {};
 
 const terminal: Terminal = {
   out: (text) => write(process.stdout, text),
@@ -19,12 +21,12 @@ const terminal: Terminal = {
   },
   get input() {
     // Opened only by a command that reads: an open terminal or pipe would keep the process alive.
-    reading = true;
+    opened.input = process.stdin;
     return process.stdin;
   },
   env: process.env,
   cwd: process.cwd(),
-  interactive: process.stdin.isTTY && process.stderr.isTTY,
+  interactive: isatty(0) && isatty(2),
   now: () => Date.now(),
   signal: interrupted.signal,
 };
@@ -40,7 +42,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 5);
 });
 
-/** The first signal asks to stop, the second does not ask. */
+/** The first signal asks to stop, the second does not wait for it. */
 for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
   process.on(signal, () => {
     if (interrupted.signal.aborted) process.exit(code);
@@ -49,4 +51,4 @@ for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
 }
 
 process.exitCode = await run(process.argv.slice(2), terminal);
-if (reading) process.stdin.destroy();
+opened.input?.destroy();

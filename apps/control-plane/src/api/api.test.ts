@@ -25,7 +25,7 @@ const GUARD = 'version: "1"\nmatch: { server: "*" }\nhide: [write_file]\n';
 
 /** Every route with the action it needs, written out once more: a new route must be added here. */
 const ROUTES: Readonly<Record<string, Action>> = {
-  'GET /v1/status': 'read', 'GET /v1/problems': 'read', 'GET /v1/proxies': 'read', 'GET /v1/hosts': 'read', 'GET /v1/wait': 'read',
+  'GET /v1/status': 'read', 'GET /v1/problems': 'read', 'GET /v1/proxies': 'read', 'GET /v1/hosts': 'read', 'GET /v1/enforced': 'read', 'GET /v1/wait': 'read',
   'GET /v1/log': 'read', 'GET /v1/versions/{version}': 'read', 'GET /v1/versions/{version}/policy': 'read', 'GET /v1/diff': 'read',
   'GET /v1/decisions': 'read', 'GET /v1/decisions/stream': 'read', 'GET /v1/events/stream': 'read',
   'GET /v1/restrictions': 'read', 'GET /v1/restrictions/{id}': 'read', 'GET /v1/changes': 'read', 'GET /v1/holds': 'read',

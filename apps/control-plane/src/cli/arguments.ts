@@ -11,6 +11,13 @@ export function duration(text: string): number {
   return Number(amount) * unitMs;
 }
 
+/** An RFC 3339 moment with its zone; milliseconds since 1970. */
+export function moment(text: string): number {
+  const ms = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(ms) || ms < 0) throw new InvalidArgumentError('Write a moment with its zone: 2026-01-05T12:00:00Z.');
+  return ms;
+}
+
 /** A whole number from 0. */
 export function wholeNumber(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Write a whole number.');

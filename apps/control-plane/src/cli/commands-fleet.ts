@@ -1,13 +1,13 @@
 /** Commands about now: the fleet, and the gate. */
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { collect, duration, labelGlob, wholeNumber } from './arguments.ts';
+import { collect, duration, labelGlob, moment, wholeNumber } from './arguments.ts';
 import type { PlaneOptions } from './command.ts';
 import type { Setting } from './program.ts';
 import { lift, restrict } from './restrictions.ts';
 import type { LiftOptions, RestrictOptions } from './restrictions.ts';
-import { hosts, proxies, status } from './status.ts';
-import type { StatusOptions } from './status.ts';
+import { enforced, hosts, proxies, status } from './status.ts';
+import type { EnforcedOptions, StatusOptions } from './status.ts';
 import { tail } from './tail.ts';
 import type { TailOptions } from './tail.ts';
 
@@ -26,6 +26,11 @@ export function addFleetCommands({ program, terminal, exit }: Setting): void {
     .action(async (options: StatusOptions) => exit(await status(options, terminal)));
   asking(program.command('proxies').description('every proxy: what it enforces, since when')).action(async (options: PlaneOptions) => exit(await proxies(options, terminal)));
   asking(program.command('hosts').description('every enrolled host')).action(async (options: PlaneOptions) => exit(await hosts(options, terminal)));
+  asking(program.command('enforced').description('what proxies enforced at a moment'))
+    .requiredOption('--at <moment>', '2026-01-05T12:00:00Z for example', moment)
+    .option('--host <id>', 'on this host only')
+    .option('--server <name>', 'of this server only')
+    .action(async (options: EnforcedOptions) => exit(await enforced(options, terminal)));
   asking(program.command('tail').description('decisions as proxies report them, until Ctrl-C'))
     .option('--host <id>', 'of this host only')
     .option('--server <name>', 'of this server only')

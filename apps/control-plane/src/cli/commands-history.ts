@@ -1,7 +1,10 @@
 /** Commands about the past, and about the files' changes. */
+import type { Command } from 'commander';
 import { collect, wholeNumber } from './arguments.ts';
 import { confirm, holdList, holdRelease, rollback } from './changes.ts';
 import type { ReasonOptions, RollbackOptions } from './changes.ts';
+import { logExport, logVerify } from './audit.ts';
+import type { ExportOptions, VerifyOptions } from './audit.ts';
 import type { PlaneOptions } from './command.ts';
 import { asking } from './commands-fleet.ts';
 import { diff, log, show } from './log.ts';
@@ -9,7 +12,9 @@ import type { DiffOptions, LogOptions } from './log.ts';
 import type { Setting } from './program.ts';
 
 export function addHistoryCommands({ program, terminal, exit }: Setting): void {
-  asking(program.command('log').description('what was recorded, newest first'))
+  const logCommand = program.command('log').description('what was recorded, newest first');
+  addAudit({ program: logCommand, terminal, exit });
+  asking(logCommand)
     .option('--limit <n>', 'so many events (default 20, at most 1000)', wholeNumber)
     .option('--before <seq>', 'events before this one', wholeNumber)
     .option('--from <seq>', 'not further back than this', wholeNumber)
@@ -27,6 +32,30 @@ export function addHistoryCommands({ program, terminal, exit }: Setting): void {
     .option('--text', "as the files' lines")
     .action(async (from: number, to: number, options: DiffOptions) => exit(await diff(from, to, options, terminal)));
   addDecisions({ program, terminal, exit });
+}
+
+function addAudit({ program, terminal, exit }: Setting): void {
+  program
+    .command('export')
+    .description('write the log as a C2SP directory that anybody can verify; needs no plane')
+    .requiredOption('--out <dir>', 'an empty directory, or an earlier export of the same log')
+    .option('--data <dir>', "the plane's data directory (default: that of this machine's plane)")
+    .option('--json', 'print JSON')
+    .action(async (options: ExportOptions, command: Command) => exit(await logExport(merged(options, command), terminal)));
+  program
+    .command('verify')
+    .description('check that the log is as it was signed; needs no plane')
+    .argument('[dir]', "an exported directory (default: the log of the plane's data directory)")
+    .option('--data <dir>', "the plane's data directory (default: that of this machine's plane)")
+    .option('--checkpoint <file>', 'a checkpoint kept earlier, which the log must contain (repeatable)', collect)
+    .option('--key <file>', "the plane's verifier key, from elsewhere")
+    .option('--json', 'print JSON')
+    .action(async (directory: string | undefined, options: VerifyOptions, command: Command) => exit(await logVerify(directory, merged(options, command), terminal)));
+}
+
+/** `log` takes --json too, and commander gives the option to whichever it meets first. */
+function merged<Options extends object>(options: Options, command: Command): Options {
+  return { ...options, ...(command.optsWithGlobals()['json'] === true ? { json: true } : {}) };
 }
 
 function addDecisions({ program, terminal, exit }: Setting): void {

@@ -33,9 +33,9 @@ export interface Connection {
 export type Query = Readonly<Record<string, string | number | undefined>>;
 
 /** Finds the plane: PORTCULLIS_URL and PORTCULLIS_TOKEN, else the one that runs on this machine. */
-export function connect(terminal: Pick<Terminal, 'env'>, as: As): Answered<Connection> {
+export function connect(terminal: Pick<Terminal, 'env' | 'signal'>, as: As): Answered<Connection> {
   const place = locate(terminal, as);
-  return place.ok ? { ok: true, value: connection(place.value.url, place.value.token) } : place;
+  return place.ok ? { ok: true, value: connection(place.value.url, place.value.token, terminal.signal) } : place;
 }
 
 function locate({ env }: Pick<Terminal, 'env'>, as: As): Answered<{ readonly url: string; readonly token: string }> {
@@ -62,17 +62,18 @@ function safeUrl(text: string): boolean {
   return protocol === 'https:' || (protocol === 'http:' && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname));
 }
 
-function connection(url: string, token: string): Connection {
+function connection(url: string, token: string, interrupted: AbortSignal): Connection {
   const ask = async (path: string, init: RequestInit): Promise<Answered<Response>> => {
     try {
       const headers = { authorization: `Bearer ${token}`, ...(init.body === undefined ? {} : { 'content-type': 'application/json' }) };
       return { ok: true, value: await fetch(url + path, { ...init, headers, redirect: 'error' }) };
     } catch (error) {
+      if (interrupted.aborted) return fail(EXIT.interrupted, 'Interrupted.');
       return fail(EXIT.unreachable, `The plane at ${url} does not answer: ${causeOf(error)}. Is \`portcullis serve\` running?`);
     }
   };
   const json = async <T>(path: string, init: RequestInit): Promise<Answered<T>> => {
-    const answered = await ask(path, { ...init, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
+    const answered = await ask(path, { ...init, signal: AbortSignal.any([AbortSignal.timeout(REQUEST_TIMEOUT_MS), interrupted]) });
     return answered.ok ? read<T>(answered.value) : answered;
   };
   return {

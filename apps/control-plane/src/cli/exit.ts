@@ -11,9 +11,11 @@ export const EXIT = {
   forbidden: 4,
   /** The plane or this program failed; the message says where. */
   failed: 5,
+  /** Stopped by a signal before it was done. */
+  interrupted: 130,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export const EXIT_HELP = `
 Exit codes: 0 done; 1 the answer is no (problems, a refusal, not enforced in time); 2 usage;
-3 no plane answers; 4 the token does not allow it; 5 the plane or this program failed.`;
+3 no plane answers; 4 the token does not allow it; 5 the plane or this program failed; 130 interrupted.`;

@@ -1,6 +1,6 @@
 /** `portcullis status`, `proxies`, `hosts`: how things are now. */
 import type { HostView, StatusView } from '../api/views.ts';
-import type { ProxyView } from '../fleet/fleet.ts';
+import type { Enforced, ProxyView } from '../fleet/fleet.ts';
 import { fail, print, show, withPlane } from './command.ts';
 import type { PlaneOptions } from './command.ts';
 import { DEFAULT_TIMEOUT_MS, enforcedExit, progressLines, waitUntilEnforced } from './enforced.ts';
@@ -38,6 +38,33 @@ export async function proxies(options: PlaneOptions, terminal: Terminal): Promis
 export async function hosts(options: PlaneOptions, terminal: Terminal): Promise<ExitCode> {
   return withPlane(options, terminal, async (plane) =>
     show(await plane.get<{ readonly hosts: readonly HostView[] }>('/v1/hosts'), options, terminal, (view) => hostLines(view.hosts)),
+  );
+}
+
+export interface EnforcedOptions extends PlaneOptions {
+  readonly at: number;
+  readonly host?: string;
+  readonly server?: string;
+}
+
+/** What proxies enforced at one moment. */
+export async function enforced(options: EnforcedOptions, terminal: Terminal): Promise<ExitCode> {
+  return withPlane(options, terminal, async (plane) =>
+    show(await plane.get<{ readonly enforced: readonly Enforced[] }>('/v1/enforced', { fromMs: options.at, toMs: options.at, host: options.host, server: options.server }), options, terminal, (view) =>
+      view.enforced.length === 0
+        ? ['Nothing is known to have been enforced at that time.']
+        : table(
+            [
+              { title: 'host', cell: (one) => one.host, least: 12 },
+              { title: 'server', cell: (one) => one.server, least: 10 },
+              { title: 'policies', cell: (one) => String(one.policiesVersion) },
+              { title: 'restr.', cell: (one) => String(one.restrictionsVersion) },
+              { title: 'certainly from', cell: (one) => moment(one.fromMs) },
+              { title: 'to', cell: (one) => moment(one.toMs) },
+            ],
+            view.enforced,
+          ),
+    ),
   );
 }
 

@@ -6,11 +6,13 @@ import { answer, refuse } from '../answer.ts';
 import { declare } from '../declare.ts';
 import type { Api, ApiParts } from '../parts.ts';
 import { resolveVersion } from '../resolve.ts';
-import { whole } from '../shapes.ts';
+import { name, whole } from '../shapes.ts';
 import { hostViews, problemViews, statusView } from '../views.ts';
 
 /** A client asks again after this; shorter than the idle limits of proxies between us (60 s and more). */
 const MAX_WAIT_MS = 25_000;
+const DEFAULT_INTERVALS = 100;
+const MAX_INTERVALS = 1_000;
 
 export function addOverview(api: Api, parts: ApiParts): void {
   declare(api, { method: 'get', path: '/v1/status', action: 'read', summary: 'The plane at a glance', answers: 'Version, problems, waiting removals, holds, restrictions, watcher, fleet counts.' }, () =>
@@ -25,6 +27,25 @@ export function addOverview(api: Api, parts: ApiParts): void {
   declare(api, { method: 'get', path: '/v1/hosts', action: 'read', summary: 'Enrolled hosts', answers: '`hosts`: key, labels, proxies.' }, () =>
     answer({ hosts: hostViews(parts.plane.state(), parts.fleet) }),
   );
+  declare(
+    api,
+    {
+      method: 'get',
+      path: '/v1/enforced',
+      action: 'read',
+      summary: 'What hosts enforced between two times',
+      answers: '`enforced`, newest first: versions and digests by proxy, with the uncertainty at their beginning.',
+      query: z.object({ fromMs: whole, toMs: whole, host: name.optional(), server: name.optional(), limit: whole.min(1).max(MAX_INTERVALS).default(DEFAULT_INTERVALS) }),
+    },
+    ({ query }) => {
+      const { host, server, ...rest } = query;
+      return answer({ enforced: parts.fleet.enforced({ ...rest, ...(host === undefined ? {} : { host }), ...(server === undefined ? {} : { server }) }) });
+    },
+  );
+  addWait(api, parts);
+}
+
+function addWait(api: Api, parts: ApiParts): void {
   declare(
     api,
     {
