@@ -203,6 +203,15 @@ describe('changed lists', () => {
     expect(wired.during(() => wired.gate.swap(HIDES)).toClient).toEqual([]);
   });
 
+  it('are not told about between the handshake and the word that the agent is ready', () => {
+    const wired = wire('version: "1"\n');
+    wired.fromClient(request(1, 'initialize', { protocolVersion: '2025-11-25' }));
+    wired.fromServer(result(1, { protocolVersion: '2025-11-25', capabilities: { tools: {} } }));
+    expect(wired.during(() => wired.gate.swap(HIDES)).toClient).toEqual([]);
+    wired.fromClient({ jsonrpc: '2.0', method: 'notifications/initialized' });
+    expect(wired.during(() => wired.gate.swap(HIDES)).toClient).toHaveLength(1);
+  });
+
   it('leaves a handshake that promises them already as it is', () => {
     const wired = wire('version: "1"\n');
     const capabilities = { tools: { listChanged: true } };

@@ -92,9 +92,10 @@ const SAID_OF_ANY_NAME: ReadonlySet<Reason> = new Set(['no-snapshot', 'no-policy
 function isInvisible(state: SessionState, name: string, denied: Decision | null): boolean {
   if (denied !== null && SAID_OF_ANY_NAME.has(denied.reason)) return false;
   if (denied !== null && (denied.reason === 'hidden' || denied.matched.some(({ by }) => by === 'hide'))) return true;
+  const unlisted = state.roster.lists(name) === false;
+  if (denied === null && !unlisted) return false;
   const filter = state.gate.lists();
-  if (!filter.hidesTools) return false;
-  return state.roster.lists(name) === false || (denied !== null && !filter.tool(name));
+  return filter.hidesTools && (unlisted || !filter.tool(name));
 }
 
 function considerNotification(state: SessionState, notification: Notification): Passage {
