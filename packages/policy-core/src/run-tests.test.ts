@@ -32,8 +32,8 @@ tests:
     rule: (hidden)`);
     expect([got.passed, got.failed]).toEqual([1, 2]);
     expect(got.failures.map(({ test, step, rule, at, message }) => [test, step, rule, at.line, message])).toEqual([
-      ['is wrong about the decision', 1, 'our repositories', 14, 'the test `is wrong about the decision` expects allow, but the policy says deny by `our repositories`: Only acme repositories.'],
-      ['is wrong about the rule', 1, 'our repositories', 17, 'the test `is wrong about the rule` expects deny by `(hidden)`, but the policy says deny by `our repositories`: Only acme repositories.'],
+      ['is wrong about the decision', 1, 'our repositories', 15, 'the test `is wrong about the decision` expects allow, but the policy says deny by `our repositories`: Only acme repositories.'],
+      ['is wrong about the rule', 1, 'our repositories', 18, 'the test `is wrong about the rule` expects deny by `(hidden)`, but the policy says deny by `our repositories`: Only acme repositories.'],
     ]);
     expect(got.failures[0]?.expected).toEqual({ decision: 'allow', rule: null });
   });
