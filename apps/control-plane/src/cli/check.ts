@@ -119,9 +119,11 @@ function counted(count: number, noun: string): string {
 
 /** Checks again whenever something below the targets changes, until the person stops it; the last answer is the exit code. */
 async function keepChecking(targets: readonly string[], once: () => ExitCode, terminal: Terminal): Promise<ExitCode> {
-  let last = once();
   const watcher = watch([...targets], { cwd: terminal.cwd, ignoreInitial: true, atomic: true });
   let quiet: NodeJS.Timeout | undefined;
+  // The first look comes after the watch is set, so that no change falls between them.
+  await new Promise<void>((resolve) => watcher.once('ready', resolve));
+  let last = once();
   watcher.on('all', () => {
     clearTimeout(quiet);
     quiet = setTimeout(() => (last = once()), WATCH_QUIET_MS);
