@@ -2,7 +2,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { checkPolicySet, formatProblem, parsePolicy, runPolicyTests } from '@portcullis/policy-core';
+import { checkPolicySet, formatProblem, parsePolicy, policySchema, runPolicyTests } from '@portcullis/policy-core';
 import { faultsOf } from './schema-reader.ts';
 
 const DIRECTORY = join(import.meta.dirname, '../policies');
@@ -27,6 +27,11 @@ describe('policies/', () => {
 
   it.each(FILES)('%s agrees with the schema for editors', (file) => {
     expect(faultsOf(new TextDecoder().decode(read(file)))).toEqual([]);
+  });
+
+  it('come with the schema that editors find beside them', () => {
+    const schema: unknown = JSON.parse(readFileSync(join(DIRECTORY, 'policy.schema.json'), 'utf8'));
+    expect(schema, 'write it anew: npx --no portcullis schema > policies/policy.schema.json').toEqual(policySchema());
   });
 
   it('go together', () => {

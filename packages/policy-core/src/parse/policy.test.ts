@@ -102,6 +102,11 @@ describe('what a rule counts', () => {
     expect(places(`${HEAD}tools: { my.tool: { rules: [{ name: r, rate_limit: 1/day }] } }`)).toEqual(['2:40 COUNTER_UNKNOWN']);
   });
 
+  it.each(['0', '+0', '-1', '9223372036854775808', '1e3', '1_000', '', '5 '])('refuses a rate_limit of %j an hour', (count) => {
+    expect(places(`${HEAD}tools: { t: { rules: [{ name: r, rate_limit: "${count}/hour" }] } }`)).toEqual(['2:46 RATE_LIMIT']);
+    expect(ruleOf('{ name: r, rate_limit: 9223372036854775807/hour }').counter?.limit).toBe('9223372036854775807');
+  });
+
   it.each([
     ['500000', '500000'], ['0.1', '0.1'], ['1_000.50', '1000.5'], ['1e3', '1000'], ['1.25e-3', '0.00125'], ['0x10', '16'], ['18446744073709551615', '18446744073709551615'],
     ['18446744073709551616', '18446744073709551616'], ['.5', '0.5'], ['12.', '12'],
@@ -285,7 +290,9 @@ describe('bytes', () => {
     ['a tag that does not fit', bytes(HEAD, 'description: !!int x'), '2:20 YAML_TAG'],
     ['an unknown alias', bytes(HEAD, 'hide: *a'), '2:7 YAML_ALIAS'],
     ['an alias inside its anchor', bytes(HEAD, 'hide: &a [*a]'), '2:11 YAML_ALIAS'],
+    ['an alias inside its anchor, though an earlier one has its name', bytes(HEAD, 'x-a: &a b\nhide: &a [*a]'), '3:11 YAML_ALIAS'],
     ['an anchor of another alphabet', bytes(HEAD, 'x-a: &é b'), '2:9 YAML_ALIAS'],
+    ['a merge with an alias to a list', bytes(HEAD, 'x-a: &a [{ name: r }]\ntools: { t: { rules: [{ <<: *a, action: deny }] } }'), '3:25 YAML_MERGE'],
     ['a merge with a text', bytes(HEAD, 'tools: { t: { <<: x } }'), '2:15 YAML_MERGE'],
     ['a key twice', bytes(HEAD, 'tools: { 1: , "1": }'), '2:15 YAML_DUPLICATE_KEY'],
     ['a key missing', bytes(HEAD, 'tools: { : x }'), '2:9 TYPE'],
@@ -305,6 +312,7 @@ describe('bytes', () => {
 
   it('may have anchors, aliases and merge keys', () => {
     const policy = policyOf(`${HEAD}x-one: &one { action: deny, on_deny: one }\nx-two: &two { name: two, on_deny: two }\ntools:\n  a: { rules: [{ <<: [*one, *two] }, { <<: *one, name: own, on_deny: mine }] }\n  b: &b { rules: [&r { name: r, action: deny }, *r] }\n  c: *b\n`);
+    expect(policyOf(`${HEAD}tools: { "<<": deny }`).tools.map(({ pattern }) => pattern)).toEqual(['<<']);
     expect(policy.tools.map(({ rules }) => rules.map(({ name, action, onDeny }) => `${name} ${action} ${onDeny ?? '-'}`))).toEqual([['two deny one', 'own deny mine'], ['r deny -', 'r deny -'], ['r deny -', 'r deny -']]);
   });
 });

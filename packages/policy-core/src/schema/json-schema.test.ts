@@ -24,15 +24,24 @@ function tables(table: KeyTable, path: string): readonly (readonly [string, KeyT
   return [[path, table], ...Object.entries(table.keys).flatMap(([key, { shape }]) => inner(shape, `${path}.properties.${key}`))];
 }
 
-function schemaAt(path: string): Record<string, unknown> {
-  let node = policySchema() as Record<string, unknown>;
+/** Follows references and alternatives to where the keys are. */
+function schemaAt(path: string): Schema {
+  const root = policySchema() as Schema;
+  let node = root;
   for (const key of path.split('.').filter((part) => part !== '')) {
-    const branches = node['anyOf'] as readonly Record<string, unknown>[] | undefined;
-    const next = [node, ...(branches ?? [])].map((branch) => branch[key]).find((found) => found !== undefined);
-    node = next as Record<string, unknown>;
+    const next = branchesOf(node, root).map((branch) => branch[key]).find((found) => found !== undefined);
+    node = next as Schema;
   }
-  const branches = node['anyOf'] as readonly Record<string, unknown>[] | undefined;
-  return branches?.find((branch) => branch['properties'] !== undefined) ?? node;
+  return branchesOf(node, root).find((branch) => branch['properties'] !== undefined) ?? {};
+}
+
+type Schema = Readonly<Record<string, unknown>>;
+
+function branchesOf(schema: Schema, root: Schema): readonly Schema[] {
+  const alternatives = [schema['anyOf'], schema['allOf']].flatMap((list) => (list ?? []) as readonly Schema[]);
+  const reference = schema['$ref'] as string | undefined;
+  const referred = reference === undefined ? [] : [(root['definitions'] as Record<string, Schema>)[reference.replace('#/definitions/', '')] ?? {}];
+  return [schema, ...[...alternatives, ...referred].flatMap((branch) => branchesOf(branch, root))];
 }
 
 it.each(tables(DOCUMENT, ''))('says at %j what the parser says', (path, table) => {

@@ -9,24 +9,30 @@ import { DOCUMENT } from './tables.ts';
  * words; what only the parser can see (paths, regular expressions, counters) it lets pass.
  */
 export function policySchema(): JsonObject {
+  const definitions: Definitions = { names: new Map(), schemas: new Map([['text', TEXT]]) };
+  const document = mapping(DOCUMENT, 'object', definitions);
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
     title: 'Portcullis policy',
     description: 'What agents may do with MCP servers',
-    ...mapping(DOCUMENT, false),
-    definitions: { text: scalar(), value: {} },
+    ...document,
+    definitions: Object.fromEntries(definitions.schemas),
   };
 }
 
-/** A scalar of any kind is a text to the parser, as it is written. */
-function scalar(): JsonObject {
-  return { type: ['string', 'number', 'boolean'] };
+/** A table is written down once, however often it is used. */
+interface Definitions {
+  readonly names: Map<KeyTable, string>;
+  readonly schemas: Map<string, JsonObject>;
 }
 
-function schemaOf(shape: Shape): JsonObject {
+/** A scalar of any kind is a text to the parser, as it is written. */
+const TEXT: JsonObject = { type: ['string', 'number', 'boolean', 'null'] };
+
+function schemaOf(shape: Shape, definitions: Definitions): JsonObject {
   switch (shape.kind) {
     case 'text':
-      return orNull({ $ref: '#/definitions/text' });
+      return { $ref: '#/definitions/text' };
     case 'word':
       return { enum: [...shape.words, ...shape.words.filter((word) => /^\d+$/.test(word)).map(Number), null] };
     case 'flag':
@@ -34,27 +40,41 @@ function schemaOf(shape: Shape): JsonObject {
     case 'number':
       return { type: ['number', 'null'] };
     case 'value':
-      return { $ref: '#/definitions/value' };
+      return {};
     case 'arguments':
       return { type: ['object', 'null'] };
     case 'list':
-      return { type: ['array', 'null'], items: schemaOf(shape.of) };
+      return { type: ['array', 'null'], items: schemaOf(shape.of, definitions) };
     case 'texts':
-      return { anyOf: [{ $ref: '#/definitions/text' }, { type: 'array', items: orNull({ $ref: '#/definitions/text' }) }, { type: 'null' }] };
+      return { anyOf: [{ $ref: '#/definitions/text' }, { type: 'array', items: { $ref: '#/definitions/text' } }] };
     case 'named':
-      return { type: ['object', 'null'], additionalProperties: schemaOf(shape.of) };
+      return { type: ['object', 'null'], additionalProperties: schemaOf(shape.of, definitions) };
     case 'keys': {
-      const whole = mapping(shape.table, true);
+      const whole = { $ref: `#/definitions/${define(shape.table, definitions)}` };
       return shape.words === undefined ? whole : { anyOf: [{ enum: [...shape.words] }, whole] };
     }
   }
 }
 
-function mapping(table: KeyTable, nullable: boolean): JsonObject {
+/** The name under which a table is defined: how messages call it, made unique. */
+function define(table: KeyTable, definitions: Definitions): string {
+  const known = definitions.names.get(table);
+  if (known !== undefined) return known;
+  const base = table.what.replace(/^an? /, '').replaceAll(' ', '_');
+  let name = base;
+  for (let n = 2; definitions.schemas.has(name); n++) name = `${base}_${n}`;
+  definitions.names.set(table, name);
+  // The name is taken before its parts are defined.
+  definitions.schemas.set(name, {});
+  definitions.schemas.set(name, mapping(table, ['object', 'null'], definitions));
+  return name;
+}
+
+function mapping(table: KeyTable, type: JsonValue, definitions: Definitions): JsonObject {
   const required = Object.entries(table.keys).flatMap(([key, definition]) => (definition.required === undefined ? [] : [key]));
-  const properties: [string, JsonValue][] = Object.entries(table.keys).map(([key, { shape, doc }]) => [key, described(schemaOf(shape), doc)]);
+  const properties: [string, JsonValue][] = Object.entries(table.keys).map(([key, { shape, doc }]) => [key, described(schemaOf(shape, definitions), doc)]);
   return {
-    type: nullable ? ['object', 'null'] : 'object',
+    type,
     properties: Object.fromEntries(properties),
     patternProperties: { [`^${OWN_KEY_PREFIX}`]: {} },
     additionalProperties: false,
@@ -65,8 +85,4 @@ function mapping(table: KeyTable, nullable: boolean): JsonObject {
 /** Draft 7 ignores what stands beside `$ref`, so a reference is wrapped. */
 function described(schema: JsonObject, description: string): JsonObject {
   return Object.hasOwn(schema, '$ref') ? { description, allOf: [schema] } : { description, ...schema };
-}
-
-function orNull(schema: JsonObject): JsonObject {
-  return { anyOf: [schema, { type: 'null' }] };
 }
