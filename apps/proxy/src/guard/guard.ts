@@ -48,7 +48,7 @@ export interface Persist {
 
 /** Two statements of the plane that contradict each other, or one that it should not have made. Kept for whoever investigates. */
 export interface Evidence {
-  readonly what: 'equivocation' | 'lower' | 'other-log' | 'other-cut';
+  readonly what: 'equivocation' | 'lower' | 'other-log' | 'other-cut' | 'forged';
   readonly held: { readonly header: string; readonly signature: string } | null;
   readonly refused: { readonly header: string; readonly signature: string };
 }

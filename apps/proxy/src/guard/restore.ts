@@ -3,7 +3,7 @@
  * what cannot be read falls back to the version before, never to open. Restrictions never fall back: an older set might lack the
  * one that an incident needs.
  */
-import { readDown, readPolicies, readRestrictions, restrictionList, shape } from '@portcullis/policy-core';
+import { canonicalJson, readDown, readPolicies, readRestrictions, restrictionList, shape } from '@portcullis/policy-core';
 import type { DownFrame, Verify } from '@portcullis/policy-core';
 import { emptyGuard, waits } from './guard.ts';
 import type { GuardState, HeldPolicies, HeldRestrictions, StoredRestrictions } from './guard.ts';
@@ -83,13 +83,24 @@ function movedTo<T extends HeldPolicies | HeldRestrictions>(held: T, head: Advan
 }
 
 function restoredRestrictions(stored: Stored, empty: GuardState, verify: Verify, problems: string[]): readonly Candidate[] | null {
-  const opened = stored.restrictions.map((version) => firstOf(version, (text) => openRestrictions(text, empty, verify)));
+  const opened = stored.restrictions.map(({ copies }) => merged(copies.map((text) => openRestrictions(text, empty, verify))));
   if (opened.length > 0 && opened[0] === null) {
     problems.push(`restrictions@${stored.restrictions[0]?.version ?? 0} cannot be read: every call is denied until the plane has been reached`);
     return null;
   }
   const candidates = opened.filter((candidate): candidate is Candidate => candidate !== null);
   return candidates.length === 0 ? null : candidates;
+}
+
+/** Processes of one server may have stored one version beside different policies: what counts is beside the newest, all of it. */
+function merged(copies: readonly (Candidate | null)[]): Candidate | null {
+  const readable = copies.filter((copy): copy is Candidate => copy !== null);
+  const newest = Math.max(...readable.map(({ beside }) => beside ?? -1));
+  const counting = readable.filter(({ beside }) => (beside ?? -1) === newest);
+  const [first] = counting;
+  if (first === undefined) return null;
+  const carried = new Map(counting.flatMap(({ held }) => held.carried).map((restriction) => [canonicalJson(restriction), restriction]));
+  return { ...first, held: { ...first.held, carried: [...carried.values()] } };
 }
 
 function newestReadable<T>(versions: readonly StoredVersion[], open: (text: string) => T | null, what: string, problems: string[]): T | null {

@@ -1,0 +1,175 @@
+/**
+ * The proxy's end of the link: connects for ever, takes what the guard takes, and enforces it in the order of W9 (verify, persist, swap,
+ * acknowledge). Whatever happens here, the gate keeps what it has.
+ */
+import { randomBytes } from 'node:crypto';
+import { closeReason, linkLimits } from '@portcullis/policy-core';
+import type { CloseReason, Mark } from '@portcullis/policy-core';
+import { WebSocket } from 'ws';
+import type { RawData } from 'ws';
+import { startStale, ticked } from '../guard/freshness.ts';
+import { held } from '../guard/guard.ts';
+import { makeBackoff } from './backoff.ts';
+import { report, say, staleNow } from './live.ts';
+import type { Connection, LinkOptions, Live } from './live.ts';
+import { take } from './take.ts';
+
+export interface Link {
+  /** For how long what is held has not been known to be current; 0 = fresh. */
+  staleMs(): number;
+  status(): LinkStatus;
+  /** Resolves once a welcome has come and nothing is left to adopt, or after `withinMs`. */
+  settled(withinMs: number): Promise<boolean>;
+  /** Says goodbye. */
+  close(): Promise<void>;
+}
+
+export interface LinkStatus {
+  readonly connected: boolean;
+  readonly policies: Mark | null;
+  readonly restrictions: Mark | null;
+  readonly staleMs: number;
+  /** Why the plane does not speak with us, if it said so. */
+  readonly refusedBy: CloseReason | null;
+}
+
+/** How often the link looks at itself: its own heartbeat, the other end's silence. */
+const BEAT_MS = linkLimits.HEARTBEAT_MS;
+/** How often the stale time is written, so that a restart does not begin it anew. */
+const STALE_WRITE_MS = 30_000;
+/** A connection that lasts this long ends the growing of waits. */
+const STABLE_MS = 60_000;
+const HANDSHAKE_MS = 10_000;
+/** Frames that may wait while one is being stored, before no more is read. */
+const MAX_PENDING = 32;
+/** Whoever was turned away for what it is comes back slowly. */
+const SLOW_RETRY_MS = [20_000, 30_000] as const;
+const SLOW_REASONS: ReadonlySet<CloseReason> = new Set<CloseReason>(['revoked', 'unauthorised', 'other-log', 'unsupported-protocol']);
+
+/** Starts the link; it tries for ever until it is closed. */
+export function startLink(options: LinkOptions): Link {
+  const now = options.clocks();
+  const live: Live = {
+    options,
+    backoff: makeBackoff(options.random ?? Math.random),
+    guard: options.state,
+    freshness: startStale(options.lastGood.readStale(now.wallMs), now),
+    connection: null,
+    refusedBy: null,
+    retry: null,
+    closed: false,
+    waiting: new Set(),
+  };
+  const timers = [setInterval(() => beat(live), BEAT_MS), setInterval(() => writeStale(live), STALE_WRITE_MS)];
+  connect(live);
+  return {
+    staleMs: () => staleNow(live),
+    status: () => {
+      const { policies, restrictions } = held(live.guard);
+      return { connected: live.connection?.phase === 'linked', policies, restrictions, staleMs: staleNow(live), refusedBy: live.refusedBy };
+    },
+    settled: (withinMs) => settled(live, withinMs),
+    close: async () => {
+      live.closed = true;
+      for (const timer of timers) clearInterval(timer);
+      if (live.retry !== null) clearTimeout(live.retry);
+      writeStale(live);
+      await farewell(live);
+    },
+  };
+}
+
+function connect(live: Live): void {
+  const { options } = live;
+  const socket = new WebSocket(options.url, {
+    perMessageDeflate: false,
+    maxPayload: linkLimits.MAX_DOWN_BYTES,
+    maxFragments: linkLimits.MAX_FRAGMENTS,
+    maxBufferedChunks: linkLimits.MAX_BUFFERED_CHUNKS,
+    handshakeTimeout: HANDSHAKE_MS,
+    followRedirects: false,
+  });
+  const asked = options.clocks();
+  const connection: Connection = { socket, phase: 'challenge', answer: randomBytes(32).toString('base64url'), asked, lastHeardMs: asked.monoMs, work: Promise.resolve(), pending: 0 };
+  live.connection = connection;
+  socket.on('message', (data, binary) => receive(live, connection, data, binary));
+  // The reason is in `close`, which always follows.
+  socket.on('error', () => undefined);
+  socket.on('close', (code, reason) => lost(live, connection, closeReason(code, reason.toString())));
+}
+
+function lost(live: Live, connection: Connection, reason: CloseReason | null): void {
+  if (live.connection !== connection) return;
+  live.connection = null;
+  const { options } = live;
+  if (connection.phase === 'linked') options.outbox.disconnected();
+  if (live.closed) return;
+  if (options.clocks().monoMs - connection.asked.monoMs > STABLE_MS) live.backoff.reset();
+  if (reason !== null && SLOW_REASONS.has(reason)) {
+    if (live.refusedBy !== reason) options.tell(`the plane does not speak with this host (${reason}): what was in force last stays in force`);
+    live.backoff.atLeast(SLOW_RETRY_MS);
+  }
+  live.refusedBy = reason !== null && SLOW_REASONS.has(reason) ? reason : null;
+  live.retry = setTimeout(() => connect(live), live.backoff.next());
+}
+
+function receive(live: Live, connection: Connection, data: RawData, binary: boolean): void {
+  const { socket } = connection;
+  connection.lastHeardMs = live.options.clocks().monoMs;
+  if (binary) return socket.terminate();
+  const text = textOf(data);
+  connection.pending += 1;
+  if (connection.pending > MAX_PENDING) socket.pause();
+  connection.work = connection.work.then(async () => {
+    // What an abandoned connection still had to say is said again on the next one.
+    if (live.connection === connection) await take(live, connection, text);
+    connection.pending -= 1;
+    if (connection.pending === 0 && socket.isPaused) socket.resume();
+  });
+}
+
+function beat(live: Live): void {
+  const now = live.options.clocks();
+  live.freshness = ticked(live.freshness, now);
+  const { connection } = live;
+  if (connection === null) return;
+  if (now.monoMs - connection.lastHeardMs > linkLimits.SILENCE_MS) return connection.socket.terminate();
+  if (connection.phase === 'linked') say(connection, { frame: 'heartbeat', freshness: staleNow(live) === 0 ? 'fresh' : 'stale', ...report(live) });
+}
+
+function writeStale(live: Live): void {
+  live.options.lastGood.writeStale(staleNow(live), live.options.clocks().wallMs);
+}
+
+function settled(live: Live, withinMs: number): Promise<boolean> {
+  if (staleNow(live) === 0) return Promise.resolve(true);
+  return new Promise((resolve) => {
+    const done = (fresh: boolean) => (): void => {
+      clearTimeout(timer);
+      live.waiting.delete(yes);
+      resolve(fresh);
+    };
+    const yes = done(true);
+    const timer = setTimeout(done(false), withinMs);
+    live.waiting.add(yes);
+  });
+}
+
+/** Long enough for a goodbye to leave; the agent waits for nothing. */
+const FAREWELL_MS = 300;
+
+async function farewell({ connection }: Live): Promise<void> {
+  if (connection === null) return;
+  const { socket } = connection;
+  const gone = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  if (connection.phase === 'linked') say(connection, { frame: 'goodbye' });
+  else socket.terminate();
+  const killer = setTimeout(() => socket.terminate(), FAREWELL_MS);
+  await gone;
+  clearTimeout(killer);
+}
+
+function textOf(data: RawData): string {
+  if (Array.isArray(data)) return Buffer.concat(data).toString('utf8');
+  return data instanceof ArrayBuffer ? Buffer.from(data).toString('utf8') : data.toString('utf8');
+}
