@@ -81,8 +81,8 @@ describe('ends as its child ends', () => {
 });
 
 describe('ends its child', () => {
-  it('when input ends: with the answers to what was asked', async () => {
-    const proxy = startProxy(fixture, script('setTimeout(() => reply(message.id, {}), 300);'));
+  it('when input ends: with the answers to what was asked, slow as they may be', async () => {
+    const proxy = startProxy(fixture, script('setTimeout(() => reply(message.id, {}), 2600);'));
     proxy.send(call(1, 'slow'));
     proxy.process.stdin.end(JSON.stringify(call(2, 'slow')) + '\n');
     expect(await proxy.next(1)).toMatchObject({ result: {} });
