@@ -7,23 +7,21 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { z } from 'zod';
 
 /** Longer than any of these files; more is not ours. */
 const MAX_FILE_BYTES = 64 * 1024;
 const OWNER_ONLY = 0o600;
 const OWNER_ONLY_DIRECTORY = 0o700;
 
-const shape = z.object({
-  url: z.url(),
+export interface Discovery {
+  readonly url: string;
   /** Files, each with one token. */
-  tokens: z.object({ responder: z.string(), admin: z.string() }),
-  pid: z.number().int(),
-  dataDir: z.string(),
-  startedAt: z.string(),
-});
-
-export type Discovery = Readonly<z.output<typeof shape>>;
+  readonly tokens: { readonly responder: string; readonly admin: string };
+  readonly pid: number;
+  readonly dataDir: string;
+  /** RFC 3339. */
+  readonly startedAt: string;
+}
 
 /** `$PORTCULLIS_HOME`, or `~/.portcullis`. */
 export function portcullisHome(env: Readonly<Record<string, string | undefined>>): string {
@@ -40,10 +38,21 @@ export function readDiscovery(home: string): Discovery | undefined {
   const text = readSecret(discoveryFile(home));
   if (text === undefined) return undefined;
   try {
-    return shape.parse(JSON.parse(text));
+    const read = JSON.parse(text) as unknown;
+    return isDiscovery(read) ? read : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isDiscovery(value: unknown): value is Discovery {
+  const { url, tokens, pid, dataDir, startedAt } = fieldsOf(value);
+  const { responder, admin } = fieldsOf(tokens);
+  return [url, responder, admin, dataDir, startedAt].every((text) => typeof text === 'string') && URL.canParse(url as string) && Number.isInteger(pid);
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
 }
 
 export function writeDiscovery(home: string, discovery: Discovery): void {

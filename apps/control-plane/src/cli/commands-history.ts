@@ -3,7 +3,6 @@ import type { Command } from 'commander';
 import { collect, wholeNumber } from './arguments.ts';
 import { confirm, holdList, holdRelease, rollback } from './changes.ts';
 import type { ReasonOptions, RollbackOptions } from './changes.ts';
-import { logExport, logVerify } from './audit.ts';
 import type { ExportOptions, VerifyOptions } from './audit.ts';
 import type { PlaneOptions } from './command.ts';
 import { asking } from './commands-fleet.ts';
@@ -41,7 +40,10 @@ function addAudit({ program, terminal, exit }: Setting): void {
     .requiredOption('--out <dir>', 'an empty directory, or an earlier export of the same log')
     .option('--data <dir>', "the plane's data directory (default: that of this machine's plane)")
     .option('--json', 'print JSON')
-    .action(async (options: ExportOptions, command: Command) => exit(await logExport(merged(options, command), terminal)));
+    .action(async (options: ExportOptions, command: Command) => {
+      const { logExport } = await import('./audit.ts');
+      exit(await logExport(merged(options, command), terminal));
+    });
   program
     .command('verify')
     .description('check that the log is as it was signed; needs no plane')
@@ -50,7 +52,10 @@ function addAudit({ program, terminal, exit }: Setting): void {
     .option('--checkpoint <file>', 'a checkpoint kept earlier, which the log must contain (repeatable)', collect)
     .option('--key <file>', "the plane's verifier key, from elsewhere")
     .option('--json', 'print JSON')
-    .action(async (directory: string | undefined, options: VerifyOptions, command: Command) => exit(await logVerify(directory, merged(options, command), terminal)));
+    .action(async (directory: string | undefined, options: VerifyOptions, command: Command) => {
+      const { logVerify } = await import('./audit.ts');
+      exit(await logVerify(directory, merged(options, command), terminal));
+    });
 }
 
 /** `log` takes --json too, and commander gives the option to whichever it meets first. */

@@ -1,12 +1,12 @@
-/** Commands that work on files alone, and `serve`. */
+/**
+ * Commands that work on files alone, and `serve`. What each needs is loaded when it runs: a lockdown must not wait for a YAML parser,
+ * a database or an HTTP server to load.
+ */
 import type { ServeOptions } from '../config.ts';
-import { check } from './check.ts';
 import type { CheckOptions } from './check.ts';
-import { evaluateCalls } from './eval.ts';
 import type { EvalOptions } from './eval.ts';
 import { collect } from './arguments.ts';
 import type { Setting } from './program.ts';
-import { schema } from './schema.ts';
 
 export function addPolicyCommands({ program, terminal, exit }: Setting): void {
   program
@@ -22,7 +22,6 @@ export function addPolicyCommands({ program, terminal, exit }: Setting): void {
     .option('--poll', 'use no file events: for mounts where they never arrive')
     .option('--json', 'print happenings as JSON, one a line')
     .action(async (options: ServeOptions) => {
-      // Loaded here, so that the other commands start without the database and the server.
       const { serve } = await import('../serve.ts');
       exit(await serve(options, terminal));
     });
@@ -32,17 +31,26 @@ export function addPolicyCommands({ program, terminal, exit }: Setting): void {
     .argument('[paths...]', 'files and directories (default: policies)')
     .option('--json', 'print {"ok","problems","tests"}')
     .option('--watch', 'check again whenever a file changes')
-    .action(async (paths: string[], options: CheckOptions) => exit(await check(paths, options, terminal)));
+    .action(async (paths: string[], options: CheckOptions) => {
+      const { check } = await import('./check.ts');
+      exit(await check(paths, options, terminal));
+    });
   program
     .command('eval')
     .description('decide calls by one policy file, one JSON call a line in, one decision a line out; needs no plane')
     .requiredOption('--policy <file>', 'the policy')
     .option('--calls <file>', 'where the calls are; - for standard input', '-')
     .option('--json', 'for symmetry: the output is JSON already')
-    .action(async (options: EvalOptions) => exit(await evaluateCalls(options, terminal)));
+    .action(async (options: EvalOptions) => {
+      const { evaluateCalls } = await import('./eval.ts');
+      exit(await evaluateCalls(options, terminal));
+    });
   program
     .command('schema')
     .description('print the JSON Schema of policy files, for editors')
     .option('--json', 'for symmetry: the output is JSON already')
-    .action(() => exit(schema(terminal)));
+    .action(async () => {
+      const { schema } = await import('./schema.ts');
+      exit(schema(terminal));
+    });
 }

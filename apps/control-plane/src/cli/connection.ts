@@ -1,5 +1,4 @@
 /** From the command line to the plane: which one, with which token, and what its answers mean for the exit code. */
-import { z } from 'zod';
 import { discoveryFile, portcullisHome, readDiscovery, readSecret } from '../discovery.ts';
 import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
@@ -94,7 +93,6 @@ function connection(url: string, token: string, interrupted: AbortSignal): Conne
   };
 }
 
-const errorShape = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
 async function read<T>(response: Response): Promise<Answered<T>> {
   let body: unknown;
@@ -105,9 +103,13 @@ async function read<T>(response: Response): Promise<Answered<T>> {
   }
   // The plane's own answers are not checked again here: both come from one source tree.
   if (response.ok) return { ok: true, value: body as T };
-  const error = errorShape.safeParse(body);
-  const { code, message } = error.success ? error.data.error : { code: null, message: `HTTP ${response.status}` };
+  const { code, message } = errorOf(body) ?? { code: null, message: `HTTP ${response.status}` };
   return { ok: false, failure: { exit: exitOf(response.status), message: printable(message), code } };
+}
+
+function errorOf(body: unknown): { readonly code: string; readonly message: string } | undefined {
+  const { error } = (body ?? {}) as { readonly error?: { readonly code?: unknown; readonly message?: unknown } };
+  return typeof error?.code === 'string' && typeof error.message === 'string' ? { code: error.code, message: error.message } : undefined;
 }
 
 function exitOf(status: number): ExitCode {
