@@ -2,7 +2,6 @@
 import type { Command } from '../domain/command.ts';
 import { VERSION_EVENTS } from '../domain/events.ts';
 import type { Recorded } from '../domain/events.ts';
-import { idempotencyKey } from '../domain/fold.ts';
 import type { PlaneState } from '../domain/state.ts';
 import { answer, refusal } from './answer.ts';
 import type { ApiParts, Operator } from './parts.ts';
@@ -12,6 +11,8 @@ export interface Why {
   readonly operator: Operator;
   readonly idem: string | null;
   readonly reason?: string | undefined;
+  /** Where the command holds a moment that was counted from now. */
+  readonly nowMs?: number;
 }
 
 /**
@@ -19,8 +20,10 @@ export interface Why {
  * under the same Idempotency-Key, and what `more` adds.
  */
 export function act(parts: ApiParts, command: Command, why: Why, more: (recorded: readonly Recorded[], state: PlaneState) => object = () => ({})): Response {
+  // The same moment as in the command's own times, so that a repeated request is the same command (L6).
+  const nowMs = why.nowMs ?? parts.now();
   const executed = parts.plane.execute(command, {
-    nowMs: momentOf(parts, why),
+    nowMs,
     actor: { kind: 'operator', id: why.operator.token.token },
     auth: why.operator.auth,
     reason: why.reason ?? null,
@@ -31,15 +34,4 @@ export function act(parts: ApiParts, command: Command, why: Why, more: (recorded
   const { recorded, state, replayed } = executed;
   const version = recorded.findLast(({ event }) => VERSION_EVENTS.has(event.type))?.seq ?? state.version;
   return answer({ version, recorded: recorded.map(eventView), replayed, ...more(recorded, state) });
-}
-
-/**
- * The moment that a command starts from. A repeated request with the same key starts from the moment of the first one, so
- * that `ttlMs` means the same end and the two are one command (L6).
- */
-export function momentOf(parts: Pick<ApiParts, 'plane' | 'now'>, why: Pick<Why, 'operator' | 'idem'>): number {
-  if (why.idem === null) return parts.now();
-  const key = idempotencyKey({ kind: 'operator', id: why.operator.token.token }, why.idem);
-  const [first] = parts.plane.state().idempotency.get(key)?.seqs ?? [];
-  return (first === undefined ? undefined : parts.plane.history.at(first)?.atMs) ?? parts.now();
 }

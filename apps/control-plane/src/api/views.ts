@@ -2,10 +2,14 @@
 import { selects } from '@portcullis/policy-core';
 import type { Problem, Restriction } from '@portcullis/policy-core';
 import type { Recorded } from '../domain/events.ts';
+import type { BootRecord } from '../decisions/decisions.ts';
 import type { Outstanding } from '../domain/outstanding.ts';
 import type { HeldContent, Host, PlaneState, Refused } from '../domain/state.ts';
 import type { Fleet, ProxyView } from '../fleet/fleet.ts';
 import type { ApiParts } from './parts.ts';
+
+/** The newest boots that the status looks at for gaps; older ones are in the store. */
+const BOOTS_LOOKED_AT = 200;
 
 export interface StatusView {
   readonly log: string;
@@ -22,6 +26,8 @@ export interface StatusView {
   readonly holds: readonly HeldContent[];
   readonly restrictions: readonly RestrictionView[];
   readonly fleet: FleetCounts;
+  /** Decisions that are not there: `lost` could not be stored by this plane, `gaps` never arrived, by boot of a proxy. */
+  readonly decisions: { readonly lost: number; readonly gaps: readonly BootRecord[] };
   readonly startedAtMs: number;
 }
 
@@ -63,7 +69,7 @@ export interface HostView extends Host {
 
 export type FleetCounts = Readonly<Record<ProxyView['state'] | 'proxies' | 'hosts', number>>;
 
-export function statusView(parts: Pick<ApiParts, 'plane' | 'fleet' | 'watch' | 'directory' | 'startedAtMs'>): StatusView {
+export function statusView(parts: Pick<ApiParts, 'plane' | 'fleet' | 'decisions' | 'watch' | 'directory' | 'startedAtMs'>): StatusView {
   const state = parts.plane.state();
   const watch = parts.watch();
   return {
@@ -81,6 +87,7 @@ export function statusView(parts: Pick<ApiParts, 'plane' | 'fleet' | 'watch' | '
     holds: state.holds,
     restrictions: restrictionViews(state, parts.fleet),
     fleet: fleetCounts(parts.fleet, state),
+    decisions: { lost: parts.decisions.lost(), gaps: parts.decisions.boots({ limit: BOOTS_LOOKED_AT }).filter((boot) => boot.missing > 0) },
     startedAtMs: parts.startedAtMs,
   };
 }

@@ -78,6 +78,10 @@ function statusLines(view: StatusView, fleet: readonly ProxyView[], nowMs: numbe
     ...section('Problems: the last good content of these stays in force', view.problems.map((problem) => `${problem.file}:${problem.line}:${problem.column} ${problem.code} ${problem.message}`)),
     ...section('Removals that wait for you', view.pendingRemovals.map((one) => `${one.removes.join(', ')}: portcullis confirm ${one.change} --as admin`)),
     ...section('Holds', view.holds.map((hold) => `${hold.policy}: ${holdText(hold)}`)),
+    ...section('Decisions that are missing', [
+      ...(view.decisions.lost === 0 ? [] : [`${view.decisions.lost} could not be stored by this plane`]),
+      ...view.decisions.gaps.map((gap) => `${gap.host}/${gap.server}, boot ${gap.boot.slice(0, 8)}: ${gap.missing} of ${gap.highest} never arrived`),
+    ]),
     '',
     fleetLine(view),
     ...proxyLines(fleet, nowMs),

@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import { ROLES } from '../../domain/events.ts';
 import { makeJoinToken } from '../../join.ts';
-import { act, momentOf } from '../act.ts';
+import { act } from '../act.ts';
 import { answer, refuse } from '../answer.ts';
 import { declare } from '../declare.ts';
 import { makeToken } from '../operator-token.ts';
@@ -49,9 +49,10 @@ function addJoinTokens(api: Api, parts: ApiParts): void {
     ({ body, operator, idem }) => {
       if (idem !== null) return noIdempotency();
       const made = makeJoinToken(parts.plane.state(), parts.random);
-      const expiresAtMs = momentOf(parts, { operator, idem }) + body.ttlMs;
+      const nowMs = parts.now();
+      const expiresAtMs = nowMs + body.ttlMs;
       const command = { kind: 'create-join-token', token: made.id, secretSha256: made.secretSha256, labels: body.labels, expiresAtMs } as const;
-      return act(parts, command, { operator, idem, reason: body.reason }, () => ({ id: made.id, token: made.text, expiresAtMs }));
+      return act(parts, command, { operator, idem, reason: body.reason, nowMs }, () => ({ id: made.id, token: made.text, expiresAtMs }));
     },
   );
   declare(

@@ -1,6 +1,6 @@
 /** Restrictions: imposing is everybody's on duty, lifting is not. */
 import { z } from '@hono/zod-openapi';
-import { act, momentOf } from '../act.ts';
+import { act } from '../act.ts';
 import { answer, refuse } from '../answer.ts';
 import { declare } from '../declare.ts';
 import type { Api, ApiParts } from '../parts.ts';
@@ -33,8 +33,9 @@ export function addRestrictions(api: Api, parts: ApiParts): void {
     { method: 'post', path: '/v1/restrictions', action: 'restrict', summary: 'Impose a restriction', answers: 'The version of it, the restriction, what was recorded.', body: imposed },
     ({ body, operator, idem }) => {
       const { server, labels, tools, readOnly, ttlMs } = body;
-      const expiresAtMs = ttlMs === null ? null : momentOf(parts, { operator, idem }) + ttlMs;
-      return act(parts, { kind: 'restrict', selector: { server, labels }, tools, readOnly, expiresAtMs }, { operator, idem, reason: body.reason }, (recorded) => {
+      const nowMs = parts.now();
+      const expiresAtMs = ttlMs === null ? null : nowMs + ttlMs;
+      return act(parts, { kind: 'restrict', selector: { server, labels }, tools, readOnly, expiresAtMs }, { operator, idem, reason: body.reason, nowMs }, (recorded) => {
         const made = recorded.find(({ event }) => event.type === 'RestrictionImposed')?.event;
         return { restriction: made?.type === 'RestrictionImposed' ? made.restriction : null };
       });
