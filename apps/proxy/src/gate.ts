@@ -122,6 +122,11 @@ function closed(message: string): Decision {
   return { decision: 'deny', reason: 'no-snapshot', message, rule: '(no snapshot)', matched: [], observed: [] };
 }
 
+/** A gate that never opens, for a proxy that cannot enforce anything. */
+export function closedGate(message: string): Gate {
+  return { judge: () => ({ decision: closed(message), settle: ignore }), lists: () => NOTHING_LISTED, refuse: ignore, onListsChanged: () => ignore };
+}
+
 function ignore(): void {
   // A denied call took nothing that could be given back.
 }

@@ -16,7 +16,8 @@ import type { Session } from './session.ts';
 export interface StdioRelay {
   readonly command: string;
   readonly args: readonly string[];
-  readonly gate: Gate;
+  /** Or how to make one: asked for once the child is on its way, because starting the server is what takes long. */
+  readonly gate: Gate | (() => Promise<Gate>);
   readonly stdin: Readable;
   readonly stdout: Writable;
   readonly stderr: Writable;
@@ -48,7 +49,11 @@ const FORWARDED_SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGH
 export async function runStdioRelay(relay: StdioRelay): Promise<ExitStatus> {
   const child = startChild(relay);
   const { stdin, stdout, limits } = relay;
-  const session = createSession(relay.gate, limits, {
+  const onSignal = (signal: NodeJS.Signals): void => child.stop({ signal, graceMs: SIGNAL_GRACE_MS });
+  const signals = relay.signals ?? process;
+  for (const signal of FORWARDED_SIGNALS) signals.on(signal, onSignal);
+  const gate = typeof relay.gate === 'function' ? await relay.gate() : relay.gate;
+  const session = createSession(gate, limits, {
     toClient: (bytes) => {
       if (stdout.writable) stdout.write(bytes);
     },
@@ -83,10 +88,6 @@ export async function runStdioRelay(relay: StdioRelay): Promise<ExitStatus> {
     { sink: stdout, full: () => stdout.writableNeedDrain },
     { sink: child.stdin, full: () => child.stdin.writableLength > limits.maxUnreadBytes },
   ]);
-  const onSignal = (signal: NodeJS.Signals): void => child.stop({ signal, graceMs: SIGNAL_GRACE_MS });
-  const signals = relay.signals ?? process;
-  for (const signal of FORWARDED_SIGNALS) signals.on(signal, onSignal);
-
   const status = await child.ended;
   for (const signal of FORWARDED_SIGNALS) signals.off(signal, onSignal);
   shutdown.cancel();

@@ -35,7 +35,12 @@ const OWNER_ONLY_DIRECTORY = 0o700;
 
 /** The folder of one log and server under `$PORTCULLIS_HOME`; readable, and distinct for distinct names on every file system. */
 export function lastGoodDirectory(home: string, log: string, server: string): string {
-  return join(home, 'last-good', folderOf(log), folderOf(server));
+  return join(lastGoodRoot(home, log), folderOf(server));
+}
+
+/** Where the folders of all servers of one log are. */
+export function lastGoodRoot(home: string, log: string): string {
+  return join(home, 'last-good', folderOf(log));
 }
 
 function folderOf(name: string): string {

@@ -1,0 +1,118 @@
+/** `portcullis-proxy status`: what is in force on this host, for which servers, read from what the proxies have stored. */
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { verifierOf } from '@portcullis/policy-core';
+import type { Restriction } from '@portcullis/policy-core';
+import { effective, held } from './guard/guard.ts';
+import { restore } from './guard/restore.ts';
+import { readEnrolment, type FoundEnrolment } from './host/enrolment.ts';
+import { lastGoodRoot, openLastGood } from './store/last-good.ts';
+import { readPresence, type Presence } from './store/presence.ts';
+
+export interface HostStatus {
+  readonly enrolment: { readonly host: string; readonly name: string; readonly url: string; readonly log: string } | null;
+  /** What is wrong with the enrolment, or null. */
+  readonly problem: string | null;
+  readonly servers: readonly ServerStatus[];
+}
+
+export interface ServerStatus {
+  readonly server: string;
+  readonly policiesVersion: number | null;
+  readonly restrictionsVersion: number | null;
+  readonly policies: readonly string[];
+  readonly restrictions: readonly { readonly id: string; readonly reason: string }[];
+  /** Milliseconds since 1970 at which the newest part was stored. */
+  readonly storedAt: number | null;
+  /** For how long what is held had not been known to be current when it was written last. */
+  readonly staleMs: number;
+  readonly running: readonly Presence[];
+  readonly problems: readonly string[];
+}
+
+export function readStatus(home: string, nowMs: number, isAlive: (pid: number) => boolean): HostStatus {
+  const found = readEnrolment(home);
+  if (found.kind !== 'enrolled') return { enrolment: null, problem: found.kind === 'broken' ? found.problem : null, servers: [] };
+  const { host, name, url, log } = found.enrolment;
+  const root = lastGoodRoot(home, log);
+  const servers = foldersOf(root).flatMap((folder) => serverStatus(join(root, folder), found, nowMs, isAlive) ?? []);
+  return { enrolment: { host, name, url, log }, problem: null, servers };
+}
+
+function serverStatus(directory: string, found: Extract<FoundEnrolment, { kind: 'enrolled' }>, nowMs: number, isAlive: (pid: number) => boolean): ServerStatus | null {
+  const { server, running } = readPresence(directory, isAlive);
+  const verify = verifierOf(found.enrolment.planeKey);
+  if (server === null || verify === null) return null;
+  const lastGood = openLastGood(directory);
+  const { state, problems } = restore(found.enrolment.log, server, lastGood.read(), verify);
+  const marks = held(state);
+  const inForce = effective(state);
+  return {
+    server,
+    policiesVersion: marks.policies?.version ?? null,
+    restrictionsVersion: marks.restrictions?.version ?? null,
+    policies: inForce?.policies.map((policy) => policy.id) ?? [],
+    restrictions: inForce?.restrictions.map((restriction: Restriction) => ({ id: restriction.id, reason: restriction.reason })) ?? [],
+    storedAt: newest(directory),
+    staleMs: lastGood.readStale(nowMs),
+    running,
+    problems,
+  };
+}
+
+/** Lines for people. */
+export function describeStatus(status: HostStatus, nowMs: number): string {
+  if (status.enrolment === null) {
+    return `${status.problem ?? 'This host is not enrolled: every call is denied. Enrol it with `portcullis-proxy join --local` on the plane\'s machine, or with --plane and --token-file.'}\n`;
+  }
+  const { host, name, url, log } = status.enrolment;
+  const lines = [`Host ${name} (${host}) of ${url}, log ${log}`];
+  if (status.servers.length === 0) lines.push('No proxy has run on this host yet.');
+  for (const server of status.servers) lines.push('', ...describeServer(server, nowMs));
+  return `${lines.join('\n')}\n`;
+}
+
+function describeServer(server: ServerStatus, nowMs: number): readonly string[] {
+  const lines = [`${server.server}: ${running(server)}`];
+  if (server.policiesVersion === null) lines.push('  nothing stored: every call is denied until the plane has been reached');
+  else {
+    lines.push(`  policies of version ${server.policiesVersion}: ${server.policies.join(', ') || 'none selects it, every call is denied'}`);
+    if (server.storedAt !== null) lines.push(`  stored ${ago(nowMs - server.storedAt)} ago`);
+  }
+  for (const restriction of server.restrictions) lines.push(`  restricted by ${restriction.id}: ${restriction.reason}`);
+  for (const problem of server.problems) lines.push(`  problem: ${problem}`);
+  return lines;
+}
+
+function running({ running }: ServerStatus): string {
+  if (running.length === 0) return 'no proxy runs now';
+  return running.map((one) => `pid ${one.pid}, ${one.upstream}`).join('; ');
+}
+
+function ago(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 120) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
+}
+
+function newest(directory: string): number | null {
+  const times = foldersOf(directory).filter((name) => /^(policies|restrictions|head)-/.test(name)).map((name) => modified(join(directory, name)));
+  return times.length === 0 ? null : Math.round(Math.max(...times));
+}
+
+function modified(file: string): number {
+  try {
+    return statSync(file).mtimeMs;
+  } catch {
+    return 0;
+  }
+}
+
+function foldersOf(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory).sort();
+  } catch {
+    return [];
+  }
+}
