@@ -1,13 +1,14 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openCheckpoint, parseVerifierKey, verifyConsistency, verifyDirectory } from '@portcullis/tlog';
+import { leafHash, openCheckpoint, parseVerifierKey, verifyConsistency, verifyDirectory } from '@portcullis/tlog';
 import Database from 'better-sqlite3';
 import { afterEach, describe, expect, it } from 'vitest';
 import { documentOf, OPERATOR, policyFor } from '../../../test/domain/story.ts';
 import type { File } from '../../../test/domain/story.ts';
 import { canonicalJson } from '@portcullis/policy-core';
 import type { Command, Meta } from './domain/command.ts';
+import type { GitFacts } from './domain/events.ts';
 import { fold, NOTHING } from './domain/fold.ts';
 import { exportLog } from './log/export.ts';
 import type { Executed, OpenedPlane, Plane } from './plane.ts';
@@ -41,7 +42,7 @@ function problemOf(dataDir: string): string {
   return 'opened';
 }
 
-function offer(plane: Plane, files: Readonly<Record<string, File>>): Executed {
+function offer(plane: Plane, files: Readonly<Record<string, File>>, git: GitFacts | null = null): Executed {
   const documents = new Map(Object.entries(files).map(([id, file]) => [id, documentOf(id, file)] as const));
   const contents = new Map<string, Buffer>();
   for (const [id, document] of documents) {
@@ -50,7 +51,7 @@ function offer(plane: Plane, files: Readonly<Record<string, File>>): Executed {
     contents.set(document.modelSha256, Buffer.from(canonicalJson(document.policy)));
   }
   const meta: Meta = { ...OPERATOR, actor: { kind: 'files', id: 'directory' }, auth: { method: 'none', ref: null }, reason: null };
-  return plane.execute({ kind: 'offer', documents, git: null, removals: 'wait' }, meta, contents);
+  return plane.execute({ kind: 'offer', documents, git, removals: 'wait' }, meta, contents);
 }
 
 const LOCKDOWN: Command = { kind: 'restrict', selector: { server: [], labels: { env: ['prod'] } }, tools: null, readOnly: false, expiresAtMs: null };
@@ -274,6 +275,19 @@ describe('an altered log', () => {
     expect(problemOf(dataDir)).toMatch(expected);
   });
 
+  it('[L4] is found at the next start: an entry and its hash, changed together', () => {
+    const dataDir = freshFolder();
+    const { plane } = opened(dataDir);
+    busy(plane);
+    plane.close();
+    const db = new Database(join(dataDir, 'log.db'));
+    db.exec('DROP TRIGGER events_no_update');
+    const entry = String(db.prepare('SELECT entry FROM events WHERE seq = 5').pluck().get()).replace('"op-1"', '"op-2"');
+    db.prepare('UPDATE events SET entry = ?, leaf = ? WHERE seq = 5').run(entry, leafHash(Buffer.from(entry)));
+    db.close();
+    expect(problemOf(dataDir)).toMatch(/do not give the root that was signed/);
+  });
+
   it('is not opened with another key, or without one', () => {
     const [one, two] = [freshFolder(), freshFolder()];
     opened(one).plane.close();
@@ -287,6 +301,23 @@ describe('an altered log', () => {
     expect(problemOf(one)).toMatch(/cannot be read/);
     writeFileSync(join(one, 'keys/plane.key'), key);
     expect(problemOf(one)).toBe('opened');
+  });
+
+  it('has reasons, names and authors in salted payloads only', () => {
+    const dataDir = freshFolder();
+    const { plane } = opened(dataDir);
+    busy(plane);
+    offer(plane, { 'z.yaml': policyFor('z') }, { commit: 'c'.repeat(40), branch: 'main', claimedAuthor: 'Anna <anna@example.org>', subject: 'because Anna says so' });
+    expect(plane.history.read({ limit: 1 })[0]?.event).toMatchObject({ git: { claimedAuthor: 'Anna <anna@example.org>' } });
+    plane.close();
+    const db = new Database(join(dataDir, 'log.db'), { readonly: true });
+    const kept = db.prepare<[], string>("SELECT entry FROM events UNION ALL SELECT CAST(body AS TEXT) FROM payloads WHERE salt IS NULL").pluck().all().join('\n');
+    const salted = db.prepare<[], string>('SELECT CAST(body AS TEXT) FROM payloads WHERE salt IS NOT NULL').pluck().all().join('\n');
+    db.close();
+    for (const secret of ['because', 'Anna', 'anna']) {
+      expect(kept).not.toContain(secret);
+      expect(salted).toContain(secret);
+    }
   });
 
   it('stays whole when a reason is erased', () => {
