@@ -1,20 +1,19 @@
 /** `portcullis log export` and `log verify`: the log as files that anybody can check, and the check. Neither needs a plane. */
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { CHECKPOINT_PATH, encodeHash, openCheckpoint, parseVerifierKey, verifyDirectory } from '@portcullis/tlog';
+import { CHECKPOINT_PATH, encodeHash, encodeVerifierKey, openCheckpoint, parseVerifierKey, verifyDirectory } from '@portcullis/tlog';
 import type { Checkpoint, FileReader, VerifierKey } from '@portcullis/tlog';
 import { portcullisHome, readDiscovery } from '../discovery.ts';
-import type { LogStore } from '../log/store.ts';
-import { KEY_PATH, namedByBody, namedByEntry, payloadPath, publishLog, sha256Of } from '../published-log.ts';
-import type { PublishedLog } from '../published-log.ts';
-import { auditGuide } from './audit-guide.ts';
+import type { ExportedFile } from '../log/export.ts';
 import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
+import { claimedKey, payloadCheck } from './payload-check.ts';
 import { printable } from './printable.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Problems printed; a broken log has one cause or a thousand symptoms. */
 const MAX_SHOWN = 20;
+const GUIDE = 'AUDIT.md';
 
 export interface ExportOptions {
   readonly out: string;
@@ -24,15 +23,20 @@ export interface ExportOptions {
 
 /** Writes the log of a data directory as a C2SP directory. A directory with an earlier export of the same log is brought up to date. */
 export async function logExport(options: ExportOptions, terminal: Terminal): Promise<ExitCode> {
-  return withLog(options.data, terminal, (log) => {
+  return withLog(options.data, terminal, (files) => {
     const out = path.resolve(terminal.cwd, options.out);
-    const problem = mayWriteInto(out, log.key);
+    const all = new Map([...files].map((file) => [file.path, file.bytes]));
+    const key = claimedKey((file) => all.get(file));
+    const problem = mayWriteInto(out, key);
     if (problem !== undefined) return refuse(problem, terminal);
-    let files = 0;
-    for (const file of log.paths()) files += writeNew(path.join(out, file), log.read(file));
-    writeWhole(path.join(out, 'AUDIT.md'), Buffer.from(auditGuide(log.key)));
-    writeWhole(path.join(out, CHECKPOINT_PATH), log.read(CHECKPOINT_PATH) ?? Buffer.alloc(0));
-    terminal.out(options.json === true ? JSON.stringify({ size: log.size, log: log.key.name, files, out }) : `${log.size} events of ${log.key.name} are in ${out} (${files} new files). AUDIT.md there says how to verify them.`);
+    const later = all.get(CHECKPOINT_PATH);
+    all.delete(CHECKPOINT_PATH);
+    let written = 0;
+    for (const [file, bytes] of all) written += writeNew(path.join(out, file), bytes);
+    // Last, so that a directory that was being written never claims more than it holds.
+    if (later !== undefined) writeWhole(path.join(out, CHECKPOINT_PATH), later);
+    const size = key === undefined || later === undefined ? null : sizeOf(later, key);
+    terminal.out(options.json === true ? JSON.stringify({ size, log: key?.name ?? null, files: written, out }) : `${size ?? 'All'} events of ${key?.name ?? 'the log'} are in ${out} (${written} new files). AUDIT.md there says how to verify them.`);
     return EXIT.ok;
   });
 }
@@ -48,12 +52,21 @@ export interface VerifyOptions {
 export async function logVerify(directory: string | undefined, options: VerifyOptions, terminal: Terminal): Promise<ExitCode> {
   const given = options.key === undefined ? undefined : readKey(path.resolve(terminal.cwd, options.key));
   if (typeof given === 'string') return refuse(given, terminal);
-  if (directory === undefined) return withLog(options.data, terminal, (log) => verify(log.read, given ?? log.key, options, terminal));
+  if (directory === undefined) {
+    return withLog(options.data, terminal, (files) => {
+      const all = new Map([...files].map((file) => [file.path, file.bytes]));
+      return verifyWith((file) => all.get(file), given, options, terminal);
+    });
+  }
   const root = path.resolve(terminal.cwd, directory);
-  const read: FileReader = (file) => (existsSync(path.join(root, file)) ? readFileSync(path.join(root, file)) : undefined);
-  const key = given ?? readKey(path.join(root, KEY_PATH));
-  if (typeof key === 'string') return refuse(key, terminal);
-  if (given === undefined && options.json !== true) terminal.err(`The key is the directory's own, ${printable(key.name)}+${key.id}. Compare it with one from elsewhere, or give that with --key.`);
+  return verifyWith((file) => (existsSync(path.join(root, file)) ? readFileSync(path.join(root, file)) : undefined), given, options, terminal);
+}
+
+/** Without a key from elsewhere the log is held against the key that it claims itself, and the reader is told so. */
+function verifyWith(read: FileReader, given: VerifierKey | undefined, options: VerifyOptions, terminal: Terminal): ExitCode {
+  const key = given ?? claimedKey(read);
+  if (key === undefined) return refuse('This is no log, or its first event cannot be read. Give the directory that `portcullis log export` wrote.', terminal);
+  if (given === undefined && options.json !== true) terminal.err(`The key is the one that the log claims, ${printable(encodeVerifierKey(key))}. Compare it with a copy from elsewhere, or give that with --key.`);
   return verify(read, key, options, terminal);
 }
 
@@ -77,61 +90,16 @@ function verify(read: FileReader, key: VerifierKey, options: VerifyOptions, term
   return ok ? EXIT.ok : EXIT.no;
 }
 
-interface Found {
-  readonly code: string;
-  readonly where: string;
-  readonly what: string;
-}
-
-/** Checks every payload that an entry binds; what may be erased may be missing, and is counted. */
-function payloadCheck(read: FileReader): { readonly entry: (index: number, entry: Uint8Array) => void; readonly problems: readonly Found[]; readonly erased: () => number } {
-  const problems: Found[] = [];
-  const seen = new Set<string>();
-  let erased = 0;
-  const check = (sha256: string, erasable: boolean, index: number): Uint8Array | undefined => {
-    const bytes = read(payloadPath(sha256));
-    if (seen.has(sha256)) return bytes;
-    seen.add(sha256);
-    if (bytes === undefined && erasable) erased += 1;
-    else if (bytes === undefined) problems.push({ code: 'PAYLOAD_MISSING', where: payloadPath(sha256), what: `event ${index} names it, and it is not there; bring it back from another copy` });
-    else if (sha256Of(bytes) !== sha256) problems.push({ code: 'PAYLOAD_WRONG', where: payloadPath(sha256), what: `it is not what event ${index} recorded; compare it with another copy` });
-    return bytes;
-  };
-  return {
-    problems,
-    erased: () => erased,
-    entry: (index, entry) => {
-      try {
-        const own = namedByEntry(entry);
-        for (const sha256 of own.erasable) check(sha256, true, index);
-        for (const sha256 of own.kept) {
-          const body = check(sha256, false, index);
-          if (body === undefined) continue;
-          const inner = namedByBody(body);
-          for (const named of inner.kept) check(named, false, index);
-          for (const named of inner.erasable) check(named, true, index);
-        }
-      } catch {
-        problems.push({ code: 'ENTRY_MALFORMED', where: `event ${index}`, what: 'it cannot be read as an event; compare the log with another copy' });
-      }
-    },
-  };
-}
-
-async function withLog(data: string | undefined, terminal: Terminal, act: (log: PublishedLog) => ExitCode): Promise<ExitCode> {
+/** The files of the log of a data directory, in memory, as they would be exported. */
+async function withLog(data: string | undefined, terminal: Terminal, act: (files: Generator<ExportedFile>) => ExitCode): Promise<ExitCode> {
   const dataDir = data === undefined ? (readDiscovery(portcullisHome(terminal.env))?.dataDir ?? 'data') : data;
   const file = path.resolve(terminal.cwd, dataDir, 'log.db');
   if (!existsSync(file)) return refuse(`There is no log at ${file}. Name the plane's data directory with --data.`, terminal);
-  let store: LogStore | undefined;
+  const { exportLog } = await import('../log/export.ts');
   try {
-    const { openSqliteStore } = await import('../log/sqlite-store.ts');
-    store = openSqliteStore(file);
-    const published = publishLog(store);
-    return published.ok ? act(published.log) : refuse(published.problem, terminal);
+    return act(exportLog(file));
   } catch (error) {
     return refuse(`${file}: ${error instanceof Error ? error.message : String(error)}`, terminal);
-  } finally {
-    store?.close();
   }
 }
 
@@ -147,17 +115,22 @@ function readOlder(file: string, key: VerifierKey): Checkpoint | string {
   return opened.ok ? opened.checkpoint : `${file}: ${opened.problems.map(({ what }) => what).join('; ')}`;
 }
 
-/** An empty or new directory, or an earlier export of the same log. */
-function mayWriteInto(out: string, key: VerifierKey): string | undefined {
-  if (!existsSync(out) || readdirSync(out).length === 0) return undefined;
-  const there = readKey(path.join(out, KEY_PATH));
-  if (typeof there !== 'string' && there.name === key.name && there.id === key.id) return undefined;
-  return `${out} holds something else than an export of ${key.name}. Choose an empty directory.`;
+function sizeOf(note: Uint8Array, key: VerifierKey): number | null {
+  const opened = openCheckpoint(note, key);
+  return opened.ok ? opened.checkpoint.size : null;
 }
 
-/** 1 where the file was new. What is there already is never touched: published files do not change. */
-function writeNew(file: string, bytes: Uint8Array | undefined): number {
-  if (bytes === undefined || existsSync(file)) return 0;
+/** An empty or new directory, or an earlier export of the same log. */
+function mayWriteInto(out: string, key: VerifierKey | undefined): string | undefined {
+  if (!existsSync(out) || readdirSync(out).length === 0) return undefined;
+  const there = claimedKey((file) => (existsSync(path.join(out, file)) ? readFileSync(path.join(out, file)) : undefined));
+  if (key !== undefined && there?.name === key.name && there.id === key.id) return undefined;
+  return `${out} holds something else than an export of ${key?.name ?? 'this log'}. Choose an empty directory.`;
+}
+
+/** 1 where the file was written. What is there already is never touched, but for the guide: published files do not change. */
+function writeNew(file: string, bytes: Uint8Array): number {
+  if (existsSync(file) && path.basename(file) !== GUIDE) return 0;
   writeWhole(file, bytes);
   return 1;
 }

@@ -1,0 +1,95 @@
+/**
+ * What a published log's entries bind besides the tree: payloads by their hashes. Events' bodies, policy texts and models must be
+ * there; reasons and names are salted and may have been erased, then their file is missing and everything else is valid all the same.
+ */
+import { createHash } from 'node:crypto';
+import { bundlePath, decodeBundle, verifierKey } from '@portcullis/tlog';
+import type { FileReader, VerifierKey } from '@portcullis/tlog';
+
+export interface PayloadProblem {
+  readonly code: 'PAYLOAD_MISSING' | 'PAYLOAD_WRONG' | 'ENTRY_MALFORMED';
+  readonly where: string;
+  readonly what: string;
+}
+
+export interface PayloadCheck {
+  /** To be given every entry in order. */
+  readonly entry: (index: number, entry: Uint8Array) => void;
+  readonly problems: readonly PayloadProblem[];
+  readonly erased: () => number;
+}
+
+/** Checks every payload that an entry binds, directly or through its body. */
+export function payloadCheck(read: FileReader): PayloadCheck {
+  const problems: PayloadProblem[] = [];
+  const seen = new Set<string>();
+  let erased = 0;
+  const check = (sha256: string, erasable: boolean, index: number): Uint8Array | undefined => {
+    const where = payloadPath(sha256);
+    const bytes = read(where);
+    if (seen.has(sha256)) return bytes;
+    seen.add(sha256);
+    if (bytes === undefined && erasable) erased += 1;
+    else if (bytes === undefined) problems.push({ code: 'PAYLOAD_MISSING', where, what: `event ${index} names it, and it is not there; bring it back from another copy` });
+    else if (createHash('sha256').update(bytes).digest('hex') !== sha256) problems.push({ code: 'PAYLOAD_WRONG', where, what: `it is not what event ${index} recorded; compare it with another copy` });
+    return bytes;
+  };
+  const entry = (index: number, bytes: Uint8Array): void => {
+    try {
+      const { payload_sha256: bodyName, reason_sha256: reason } = json(bytes);
+      if (typeof reason === 'string') check(reason, true, index);
+      const body = check(text(bodyName), false, index);
+      if (body === undefined) return;
+      const { hidden_sha256: hidden, changes } = json(body);
+      if (typeof hidden === 'string') check(hidden, true, index);
+      for (const name of contentsOf(changes)) check(name, false, index);
+    } catch {
+      problems.push({ code: 'ENTRY_MALFORMED', where: `event ${index}`, what: 'it cannot be read as an event; compare the log with another copy' });
+    }
+  };
+  return { entry, problems, erased: () => erased };
+}
+
+/** The key that a published log claims in its first event; undefined where that cannot be read. It proves nothing by itself. */
+export function claimedKey(read: FileReader): VerifierKey | undefined {
+  try {
+    const entry = firstEntry(read);
+    const body = entry === undefined ? undefined : read(payloadPath(text(json(entry)['payload_sha256'])));
+    if (body === undefined) return undefined;
+    const { log, publicKey } = json(body);
+    return verifierKey(text(log), Buffer.from(text(publicKey), 'base64'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Of a log of 255 events or fewer the first bundle is partial, and its width is not known before. */
+function firstEntry(read: FileReader): Uint8Array | undefined {
+  for (let width = 256; width > 0; width -= 1) {
+    const bundle = read(bundlePath(0, width));
+    const decoded = bundle === undefined ? undefined : decodeBundle(bundle);
+    if (decoded?.ok === true) return decoded.entries[0];
+  }
+  return undefined;
+}
+
+function payloadPath(sha256: string): string {
+  return `payload/${sha256}`;
+}
+
+function contentsOf(changes: unknown): readonly string[] {
+  if (!Array.isArray(changes)) return [];
+  return (changes as readonly { readonly content?: { readonly textSha256?: unknown; readonly modelSha256?: unknown } }[]).flatMap(({ content }) =>
+    content === undefined ? [] : [text(content.textSha256), text(content.modelSha256)],
+  );
+}
+
+function json(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+  return JSON.parse(Buffer.from(bytes).toString('utf8')) as Readonly<Record<string, unknown>>;
+}
+
+/** A hash or name, which must be a plain text: it becomes part of a path. */
+function text(value: unknown): string {
+  if (typeof value !== 'string' || value.includes('..')) throw new TypeError('not a name');
+  return value;
+}
