@@ -68,7 +68,7 @@ export async function startPlane(dataDir: string, port = 0, heartbeatMs = 200): 
     url: `http://127.0.0.1:${listening}`,
     publish: (policies) => {
       const { documents, contents } = documentsOf(policies);
-      return execute({ kind: 'offer', documents, git: null, removals: 'accept' } as Command, contents);
+      return execute({ kind: 'offer', documents, git: null, removals: 'accept' }, contents);
     },
     execute,
     stop: (how) => stop(how, { server, sockets, fleet, plane, decisions }),

@@ -4,6 +4,7 @@
  * replaced by a lower one whoever writes when, and no lock is left behind by a process that is killed. The two highest versions of each
  * part stay; restrictions are kept twice, because they must not fall back.
  */
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync, renameSync } from 'node:fs';
 import { open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -51,15 +52,13 @@ function folderOf(name: string): string {
 export function openLastGood(directory: string): LastGood {
   mkdirSync(directory, { recursive: true, mode: OWNER_ONLY_DIRECTORY });
   removeLeftovers(directory);
-  let temporary = 0;
 
   async function write({ kind, version, text }: Persist): Promise<void> {
     const name = `${kind}-${String(version).padStart(16, '0')}-${digestOf(text).slice(0, 12)}`;
     const bytes = Buffer.from(`${digestOf(text)}\n${text}`, 'utf8');
     const copies = kind === 'restrictions' ? [0, 1] : [0];
     for (const copy of copies) {
-      temporary += 1;
-      const unfinished = join(directory, `${process.pid}-${temporary}.tmp`);
+      const unfinished = join(directory, `${randomUUID()}.tmp`);
       await writeDurably(unfinished, bytes);
       await rename(unfinished, join(directory, `${name}.${copy}`));
     }
@@ -176,7 +175,7 @@ function readStale(directory: string, nowMs: number): number {
 
 /** Best effort and not durable: what a power cut loses is half a minute of a stale time. */
 function writeStale(directory: string, staleMs: number, nowMs: number): void {
-  const unfinished = join(directory, `${process.pid}-stale.tmp`);
+  const unfinished = join(directory, `${randomUUID()}.tmp`);
   try {
     writeFileSync(unfinished, JSON.stringify({ staleMs, writtenAtMs: nowMs }), { mode: OWNER_ONLY });
     renameSync(unfinished, join(directory, STALE_FILE));

@@ -1,0 +1,121 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { canonicalJson, digestOf, policiesBody, restrictionsBody, signedFrame, signerOf, signHeader, verifierOf } from '@portcullis/policy-core';
+import type { Policy, Restriction } from '@portcullis/policy-core';
+import { effective } from '../guard/guard.ts';
+import { restore } from '../guard/restore.ts';
+import { openLastGood } from './last-good.ts';
+
+const LOG = 'portcullis.test/1';
+const signer = signerOf(new Uint8Array(32).fill(3));
+const verify = verifierOf(signer.publicKey) ?? (() => false);
+const cut = { server: 's', labels: {} };
+const at = { line: 1, column: 1 };
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'portcullis-last-good-'));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+function snapshot(version: number, id: string, restrictions = 0): string {
+  const policy: Policy = {
+    model: 1, id, description: null, match: { server: ['s'], labels: {}, upstream: [] }, admits: true, mode: 'enforce', default: 'allow', defaultAt: at, onStale: null, hide: [], readOnly: null,
+    tools: [], resources: null, prompts: null, methods: null,
+  };
+  const body = policiesBody([policy]);
+  const header = canonicalJson({ log: LOG, cut, version, digest: digestOf(body), restrictions });
+  return signedFrame('snapshot', header, signHeader(signer.sign, 'snapshot', header), body);
+}
+
+function restrict(version: number, after: number, ids: readonly string[], carried: readonly string[] = [], policies = version): string {
+  const body = restrictionsBody(ids.map(restriction));
+  const header = canonicalJson({ log: LOG, cut, version, digest: digestOf(body), after });
+  return canonicalJson({ frame: signedFrame('restrict', header, signHeader(signer.sign, 'restrict', header), body), carried: carried.map(restriction), policies });
+}
+
+function restriction(id: string): Restriction {
+  return { id, selector: { server: [], labels: {} }, scope: { kind: 'all' }, readOnly: false, reason: 'r', actor: 'a', imposedAtMs: 0, expiresAtMs: null };
+}
+
+function load() {
+  const { state, problems } = restore(LOG, 's', openLastGood(directory).read(), verify);
+  const now = effective(state);
+  return { problems, permits: now === null ? null : { policies: now.policies.map(({ id }) => id), restrictions: now.restrictions.map(({ id }) => id) } };
+}
+
+describe('what was in force last', () => {
+  it('[P3] [P6] is there after a restart; nothing stored enforces nothing', async () => {
+    expect(load().permits).toBeNull();
+    const store = openLastGood(directory);
+    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, ['r1']) });
+    await store.write({ kind: 'policies', version: 1, text: snapshot(1, 'a') });
+    expect(load()).toEqual({ problems: [], permits: { policies: ['a'], restrictions: ['r1'] } });
+  });
+
+  it('a lower version never replaces a higher one, whoever writes last; two versions stay', async () => {
+    const [one, two] = [openLastGood(directory), openLastGood(directory)];
+    await one.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, []) });
+    await Promise.all([5, 3, 4, 2, 1].flatMap((version) => [one, two].map((store) => store.write({ kind: 'policies', version, text: snapshot(version, `v${version}`) }))));
+    expect(load().permits?.policies).toEqual(['v5']);
+    expect(readdirSync(directory).filter((name) => name.startsWith('policies-'))).toHaveLength(2);
+  });
+
+  it('[P3] [W9] any one byte of any one file wrong, or missing from there on: the last good or the one before, never open, never without the restriction', async () => {
+    const store = openLastGood(directory);
+    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, ['r1']) });
+    await store.write({ kind: 'policies', version: 1, text: snapshot(1, 'a') });
+    await store.write({ kind: 'policies', version: 2, text: snapshot(2, 'b', 1) });
+    for (const name of readdirSync(directory)) {
+      const file = join(directory, name);
+      const whole = readFileSync(file);
+      writeFileSync(file, '');
+      const without = openLastGood(directory).read();
+      for (let index = 0; index < whole.length; index += 1) {
+        const damaged = Buffer.from(whole);
+        damaged[index] = (damaged[index] ?? 0) ^ 1;
+        for (const bytes of [damaged, whole.subarray(0, index)]) {
+          if (bytes !== damaged && index % 7 !== 0) continue;
+          writeFileSync(file, bytes);
+          expect(openLastGood(directory).read()).toEqual(without);
+          if (index % 29 !== 0) continue;
+          const { permits } = load();
+          expect(permits?.restrictions, `${name} ${index}`).toEqual(['r1']);
+          expect(permits?.policies, `${name} ${index}`).toEqual([name.startsWith('policies-0000000000000002') ? 'a' : 'b']);
+        }
+      }
+      writeFileSync(file, whole);
+    }
+  });
+
+  it('[P6] restrictions that cannot be read close the gate, they never fall back', async () => {
+    const store = openLastGood(directory);
+    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, []) });
+    await store.write({ kind: 'policies', version: 1, text: snapshot(1, 'a') });
+    await store.write({ kind: 'restrictions', version: 2, text: restrict(2, 1, ['r1'], [], 1) });
+    for (const name of readdirSync(directory).filter((file) => file.startsWith('restrictions-0000000000000002'))) writeFileSync(join(directory, name), '');
+    expect(load().permits).toBeNull();
+    expect(load().problems.join()).toContain('restrictions@2 cannot be read');
+  });
+
+  it('[W6] where the policies fall back, everything that was restricted since stays restricted', async () => {
+    const store = openLastGood(directory);
+    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, ['r1']) });
+    await store.write({ kind: 'policies', version: 1, text: snapshot(1, 'a') });
+    await store.write({ kind: 'restrictions', version: 3, text: restrict(3, 2, [], ['r1'], 1) });
+    await store.write({ kind: 'policies', version: 2, text: snapshot(2, 'b', 1) });
+    expect(load().permits).toEqual({ policies: ['b'], restrictions: [] });
+    for (const name of readdirSync(directory).filter((file) => file.startsWith('policies-0000000000000002'))) writeFileSync(join(directory, name), '');
+    expect(load().permits).toEqual({ policies: ['a'], restrictions: ['r1'] });
+  });
+
+  it('keeps the stale time across restarts, also when the clock was set back', () => {
+    const store = openLastGood(directory);
+    expect(store.readStale(1_000)).toBe(0);
+    store.writeStale(5_000, 10_000);
+    expect([store.readStale(12_000), store.readStale(0)]).toEqual([7_000, 5_000]);
+    writeFileSync(join(directory, 'stale.json'), '{"staleMs":null}');
+    expect(store.readStale(0)).toBe(Number.MAX_SAFE_INTEGER);
+  });
+});
