@@ -5,9 +5,9 @@ import { describe, expect, it } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '..');
 const RULE = /^- \*\*([A-Z]\d+)\*\*/gm;
-/** `[E1]`, `[E1][F2]`, `[R1, R3]` at the start of or inside a test title. */
-const CITATION = /\[([A-Z]\d+(?:\s*,\s*[A-Z]\d+)*)\]/g;
-const TITLE = /\b(?:it|test|describe)(?:\.\w+(?:\([^)]*\))?)?\(\s*(['"`])((?:(?!\1).)*)\1/gs;
+/** A title that begins with citations: `'[E1] …'`, `'[E1][F2] …'`, `'[R1, R3] …'`. */
+const CITING = /['"`]((?:\[[A-Z]\d+(?:\s*,\s*[A-Z]\d+)*\])+) /g;
+const ID = /[A-Z]\d+/g;
 
 describe('docs/SPEC.md', () => {
   const rules = new Set([...readFileSync(join(ROOT, 'docs/SPEC.md'), 'utf8').matchAll(RULE)].map((match) => match[1] ?? ''));
@@ -30,10 +30,8 @@ describe('docs/SPEC.md', () => {
 function citations(): Map<string, string> {
   const found = new Map<string, string>();
   for (const file of testFiles()) {
-    for (const [, , title] of readFileSync(join(ROOT, file), 'utf8').matchAll(TITLE)) {
-      for (const [, ids] of (title ?? '').matchAll(CITATION)) {
-        for (const id of (ids ?? '').split(/\s*,\s*/)) if (!found.has(id)) found.set(id, file);
-      }
+    for (const [, citations] of readFileSync(join(ROOT, file), 'utf8').matchAll(CITING)) {
+      for (const [id] of (citations ?? '').matchAll(ID)) if (!found.has(id)) found.set(id, file);
     }
   }
   return found;
@@ -42,7 +40,7 @@ function citations(): Map<string, string> {
 function testFiles(): readonly string[] {
   return ['packages', 'apps', 'test'].flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-      .filter((path) => /\.(test|suite)\.ts$/.test(path) && !/(^|\/)(node_modules|dist)\//.test(path))
+      .filter((path) => /\.(test|suite|contract)\.ts$|-contract\.ts$/.test(path) && !/(^|\/)(node_modules|dist)\//.test(path))
       .map((path) => join(folder, path)),
   );
 }
