@@ -37,9 +37,8 @@ export function offer(state: PlaneState, command: OfferCommand, policies: Readon
   }
   arrivals.sort((a, b) => byBytes(a.policy, b.policy));
   const vanished = [...state.policies.keys()].filter((policy) => !command.documents.has(policy)).sort(byBytes);
-  const barred = vanished.filter((policy) => holdOf(state, policy, 'absent') !== undefined);
-  refusals.push(...barred.map((policy) => heldRefusal(state, policy, null)));
-  const gone = vanished.filter((policy) => !barred.includes(policy));
+  const gone = vanished.filter((policy) => holdOf(state, policy, 'absent') === undefined);
+  refusals.push(...vanished.filter((policy) => holdOf(state, policy, 'absent') !== undefined).map((policy) => heldRefusal(state, policy, null)));
   const removal = gone.every((policy) => confirmed.has(policy)) ? undefined : removalWaits({ state, command, policies, arrivals, gone, refusals });
   const removed = removal === undefined ? gone : [];
   const overflow = setRefusal(state, policies, arrivals, removed);
