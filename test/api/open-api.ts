@@ -43,6 +43,7 @@ export interface FakeFleet extends Fleet {
   views: readonly ProxyView[];
   enforcing: number;
   wanted: number;
+  notReached: Progress['notReached'];
   changed(): void;
 }
 
@@ -129,8 +130,9 @@ function fakeFleet(): FakeFleet {
     views: [],
     enforcing: 0,
     wanted: 0,
+    notReached: [],
     proxies: () => fleet.views,
-    progress: (version): Progress => ({ version, wanted: fleet.wanted, enforcing: fleet.enforcing, tookMs: [], missing: [], notReached: [] }),
+    progress: (version): Progress => ({ version, wanted: fleet.wanted, enforcing: fleet.enforcing, tookMs: [], missing: [], notReached: fleet.notReached }),
     enforced: () => [],
     onChange: (listener) => {
       listeners.add(listener);

@@ -191,7 +191,11 @@ describe('how things are', () => {
     const began = performance.now();
     expect((await world.ask('viewer', 'GET', '/v1/wait?version=0&seen=1&timeoutMs=50')).body).toMatchObject({ enforcing: 1 });
     expect(performance.now() - began).toBeGreaterThan(45);
-    world.fleet.enforcing = 2;
+    Object.assign(world.fleet, { wanted: 0, enforcing: 0, notReached: [{ host: 'h', hostName: 'h', server: 's', lastSeen: 0 }] });
+    const empty = performance.now();
+    await world.ask('viewer', 'GET', '/v1/wait?version=0&timeoutMs=50');
+    expect(performance.now() - empty, 'nobody connected is not everybody').toBeGreaterThan(45);
+    Object.assign(world.fleet, { wanted: 2, enforcing: 2 });
     expect((await world.ask('viewer', 'GET', '/v1/wait?version=0')).body).toMatchObject({ enforcing: 2 });
   });
 });

@@ -1,5 +1,6 @@
 /** Waiting until a version is enforced, and telling it while it happens: how many, how fast, who is missing. */
 import type { Progress } from '../fleet/fleet.ts';
+import { isEnforced } from '../api/enforced.ts';
 import { fail } from './command.ts';
 import type { PlaneOptions } from './command.ts';
 import type { Answered, Connection } from './connection.ts';
@@ -30,10 +31,6 @@ export async function waitUntilEnforced(plane: Connection, version: number, time
     }
     seen = answered.value.enforcing;
   }
-}
-
-export function isEnforced(progress: Progress): boolean {
-  return progress.enforcing >= progress.wanted;
 }
 
 /** The exit code of a command that waited: 0 only when every connected proxy enforces the version. */

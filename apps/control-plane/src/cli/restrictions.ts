@@ -1,9 +1,11 @@
 /** The gate: lockdown, restrict, lift. */
 import { createInterface } from 'node:readline/promises';
 import type { Restriction } from '@portcullis/policy-core';
+import type { StatusView } from '../api/views.ts';
 import type { ProxyView } from '../fleet/fleet.ts';
 import { fail, print, withPlane } from './command.ts';
 import type { PlaneOptions } from './command.ts';
+import type { Answered, Connection } from './connection.ts';
 import { DEFAULT_TIMEOUT_MS, enforcedExit, progressLines, waitUntilEnforced } from './enforced.ts';
 import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
@@ -41,7 +43,7 @@ export async function restrict(options: RestrictOptions, terminal: Terminal): Pr
   return withPlane(options, terminal, async (plane) => {
     const { tool, readOnly, server, label, ttl, reason } = options;
     const body = { server: server ?? [], labels: label ?? {}, tools: tool ?? null, readOnly: readOnly ?? false, ttlMs: ttl ?? null, reason };
-    const imposed = await plane.send<Imposed>('POST', '/v1/restrictions', body);
+    const imposed = await impose(plane, body, terminal);
     if (!imposed.ok) return fail(imposed.failure, options, terminal);
     const { version, restriction } = imposed.value;
     if (restriction !== null && options.json !== true) terminal.out(imposedLine(version, restriction));
@@ -54,6 +56,16 @@ export async function restrict(options: RestrictOptions, terminal: Terminal): Pr
     } else if (restriction !== null) terminal.err(`The restriction ${printable(restriction.id)} is recorded and in force; only how far it has come is not known.`);
     return enforcedExit(progress, options, terminal);
   });
+}
+
+/** What is restricted already is no failure: in an incident two people give the same command, and both want to see it take effect. */
+async function impose(plane: Connection, body: object, terminal: Terminal): Promise<Answered<Imposed>> {
+  const imposed = await plane.send<Imposed>('POST', '/v1/restrictions', body);
+  if (imposed.ok || imposed.failure.code !== 'already-done') return imposed;
+  const status = await plane.get<StatusView>('/v1/status');
+  if (!status.ok) return status;
+  terminal.err(imposed.failure.message);
+  return { ok: true, value: { version: status.value.version, restriction: null } };
 }
 
 function imposedLine(version: number, restriction: Restriction): string {

@@ -4,6 +4,7 @@ import type { Fleet, Progress } from '../../fleet/fleet.ts';
 import type { Plane } from '../../plane.ts';
 import { answer, refuse } from '../answer.ts';
 import { declare } from '../declare.ts';
+import { isEnforced } from '../enforced.ts';
 import type { Api, ApiParts } from '../parts.ts';
 import { resolveVersion } from '../resolve.ts';
 import { name, whole } from '../shapes.ts';
@@ -65,7 +66,7 @@ function addWait(api: Api, parts: ApiParts): void {
 }
 
 function waitFor({ plane, fleet }: { readonly plane: Plane; readonly fleet: Fleet }, version: number, seen: number | undefined, timeoutMs: number, signal: AbortSignal): Promise<Progress> {
-  const worthTelling = (progress: Progress): boolean => progress.enforcing >= progress.wanted || (seen !== undefined && progress.enforcing !== seen);
+  const worthTelling = (progress: Progress): boolean => isEnforced(progress) || (seen !== undefined && progress.enforcing !== seen);
   return new Promise((resolve) => {
     const finish = (): void => {
       clearTimeout(timer);
