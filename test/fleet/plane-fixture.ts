@@ -150,7 +150,7 @@ export async function until(what: string, check: () => boolean, withinMs = 10_00
 
 /** Whether the gate lets a tool through now. */
 export function allows(enforcing: Pick<Enforcing, 'gate'>, tool: string): boolean {
-  const { decision, settle } = enforcing.gate.judge({ kind: 'tool', name: tool, arguments: {} }, { name: 'test' });
-  if (decision.decision === 'allow') settle('ok');
-  return decision.decision === 'allow';
+  const judged = enforcing.gate.judge({ kind: 'tool', name: tool, arguments: {} }, { name: 'test' });
+  if (judged.decision.decision === 'allow') judged.settle('ok');
+  return judged.decision.decision === 'allow';
 }

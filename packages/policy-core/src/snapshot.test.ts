@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { canonicalJson } from './canonical.ts';
 import { InexactNumber } from './json.ts';
-import type { Policy } from './policy.ts';
+import type { Policy, Rule } from './policy.ts';
 import { compileSelector, cutKey, cutOf, identityOf, inCut, mentionsOf, policiesBody, selectPolicies } from './snapshot.ts';
 
 const at = { line: 1, column: 1 };
 function policy(id: string, labels: Record<string, readonly string[]>, path?: string): Policy {
-  const rule = { name: 'r', at, action: 'evaluate', mode: 'enforce', when: [], conditions: path === undefined ? [] : [{ path, op: 'exists', value: { kind: 'bool', value: true }, at }], counter: null, onDeny: null } as const;
+  const rule: Rule = { name: 'r', at, action: 'evaluate', mode: 'enforce', when: [], conditions: path === undefined ? [] : [{ path, op: 'exists', value: { kind: 'bool', value: true }, at }], counter: null, onDeny: null };
   return {
     model: 1, id, description: null, match: { server: ['git*'], labels, upstream: [] }, admits: true, mode: 'enforce', default: 'deny', defaultAt: at, onStale: null, hide: [], readOnly: null,
     tools: [{ pattern: 'x', at, rules: [rule] }], resources: null, prompts: null, methods: null,

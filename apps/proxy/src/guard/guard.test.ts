@@ -26,7 +26,7 @@ function opened(kind: 'snapshot' | 'restrict' | 'advance', header: object, body?
   const source = signedFrame(kind, text, signHeader(signer.sign, kind, text), body);
   const read = readDown(source, verify);
   if (!read.ok || read.value.frame !== kind) throw new Error(read.ok ? 'kind' : read.message);
-  return { frame: read.value as PolicyFrame, source };
+  return { frame: read.value, source };
 }
 
 function snapshot(version: number, ids: readonly string[], header: object = {}) {
