@@ -14,6 +14,8 @@ export interface Findings {
   errorAt(code: ProblemCode, at: Position, message: string): void;
   warnAt(code: ProblemCode, at: Position, message: string): void;
   at(offset: number): Position;
+  /** Whether an error is reported there already. */
+  hasError(offset: number): boolean;
   readonly failed: boolean;
   /** In the order of the text. The last says how many more there are, where there are too many to list. */
   problems(): readonly Problem[];
@@ -52,6 +54,10 @@ export function collectFindings(file: string, text: string): Findings {
     errorAt: (code, position, message) => add('error', code, position, message),
     warnAt: (code, position, message) => add('warning', code, position, message),
     at,
+    hasError: (offset) => {
+      const { line, column } = at(offset);
+      return bySeverity.error.some((problem) => problem.line === line && problem.column === column);
+    },
     get failed() {
       return bySeverity.error.length > 0;
     },

@@ -77,7 +77,7 @@ function checkAnchor(name: string, offset: number, { findings }: Building): void
 
 function buildScalar(source: Scalar.Parsed, building: Building): ScalarNode {
   const [offset, end] = source.range;
-  const node: ScalarNode = { kind: 'scalar', text: source.source, plain: source.type === 'PLAIN', tag: scalarTag(source, building), offset };
+  const node: ScalarNode = { kind: 'scalar', text: scalarText(source, building.text), plain: source.type === 'PLAIN', tag: scalarTag(source, building), offset };
   if (node.tag !== null && resolveScalar(node.text, node.plain, node.tag) === null) {
     building.findings.error('YAML_TAG', offset, `${quote(node.text)} is no !!${node.tag}`);
   }
@@ -85,6 +85,13 @@ function buildScalar(source: Scalar.Parsed, building: Building): ScalarNode {
     building.findings.error('YAML_SYNTAX', offset, 'an escape names half a character (a surrogate): write the character itself, or \\U and eight digits');
   }
   return measured(node, { nodes: 1, depth: 0 }, building);
+}
+
+/** Where a block ends with the file and not with a line, libyaml gives it no line end, and the library one. */
+function scalarText(source: Scalar.Parsed, text: string): string {
+  const block = source.type === 'BLOCK_LITERAL' || source.type === 'BLOCK_FOLDED';
+  const cutOff = block && source.range[1] >= text.length && !text.endsWith('\n') && source.source.endsWith('\n');
+  return cutOff ? source.source.slice(0, -1) : source.source;
 }
 
 /** Escapes read in pairs, so that `\\ud800` (a backslash, then letters) is left alone. */

@@ -1,10 +1,11 @@
 /**
- * YAML text -> one tree, or what is wrong with it. The library gives syntax and places; what it is lenient about and
- * Go's yaml.v3 is not is refused in tree.ts. Depth and size are checked while the text is read, before anything
+ * YAML text -> one tree, or what is wrong with it. The library gives syntax and places; what other readers of YAML see
+ * differently is refused (agreement.ts, source.ts). Depth and size are checked while the text is read, before anything
  * recursive sees it.
  */
 import { Composer, Lexer, Parser } from 'yaml';
 import type { CST, Document, YAMLError } from 'yaml';
+import { watchAgreement } from './agreement.ts';
 import type { Findings } from './findings.ts';
 import type { Node } from './nodes.ts';
 import { MAX_DEPTH, buildTree } from './tree.ts';
@@ -19,7 +20,7 @@ const MAX_STACK = 4 * MAX_DEPTH;
 export function readYaml(text: string, findings: Findings): { readonly root: Node | null } | null {
   const documents = composeGuarded(text, findings);
   const [document, second] = documents;
-  if (document !== undefined) for (const fault of document.errors) report(fault, findings);
+  if (document !== undefined) for (const fault of document.errors.filter(({ pos }) => !findings.hasError(pos[0]))) report(fault, findings);
   if (second !== undefined) {
     findings.error('YAML_SEVERAL_DOCUMENTS', startOf(second), 'a second document starts here: a policy file is one document; put the other into a file of its own');
   }
@@ -57,12 +58,14 @@ function compose(text: string, findings: Findings): readonly Document.Parsed[] {
     }
     return documents.length < 2;
   };
+  const watch = watchAgreement(findings);
   let lexemes = 0;
   for (const lexeme of new Lexer().lex(text)) {
     if (++lexemes > MAX_LEXEMES) {
       findings.error('YAML_TOO_LARGE', parser.offset, `the text has more than ${MAX_LEXEMES} pieces: split it into several policies`);
       return [];
     }
+    watch(lexeme, parser.offset);
     if (!take(parser.next(lexeme))) return documents;
     if (parser.stack.length > MAX_STACK) return tooDeep(parser.offset, findings);
   }
