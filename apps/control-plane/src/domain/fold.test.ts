@@ -3,8 +3,8 @@ import { OPERATOR, policyFor, story } from '../../../../test/domain/story.ts';
 import type { PlaneEvent, Recorded } from './events.ts';
 import { evolve, fold, NOTHING } from './fold.ts';
 
-/** Two runs on a machine shared with others: what matters is that it is no longer than a moment. */
-const WELL_UNDER_A_SECOND_MS = 1_000;
+/** It takes about 200 ms on two idle cores; a busy machine is given time, and copying maps for each event would still take minutes. */
+const CEILING_MS = 2_000;
 
 function recordedAs(seq: number, event: PlaneEvent): Recorded {
   return { seq, id: `e${seq}`, atMs: seq, actor: OPERATOR.actor, auth: OPERATOR.auth, reason: null, reasonErased: false, idem: `k${seq}`, commandSha256: 'c', cause: null, event };
@@ -37,7 +37,7 @@ describe('the fold', () => {
     expect(log.reduce(evolve, NOTHING)).toEqual(plane.state());
   });
 
-  it('[L5] takes 50,000 events in well under a second, with 1,000 policies and an idempotency key each', () => {
+  it('[L5] takes 50,000 events in a moment, with 1,000 policies and an idempotency key each', () => {
     const content = { textSha256: 't', textBytes: 1, modelSha256: 'm', modelBytes: 1 };
     const log = Array.from({ length: 50_000 }, (_, seq) =>
       recordedAs(seq, { type: 'PolicySetPublished', git: null, changes: [{ kind: 'changed', policy: `p${seq % 1_000}.yaml`, content }] }),
@@ -48,6 +48,6 @@ describe('the fold', () => {
       return performance.now() - start;
     }));
     console.log(`50,000 events folded in ${took.toFixed(0)} ms`);
-    expect(took).toBeLessThan(WELL_UNDER_A_SECOND_MS);
+    expect(took).toBeLessThan(CEILING_MS);
   });
 });

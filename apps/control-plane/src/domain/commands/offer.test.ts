@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { INVALID, policyFor, story, types } from '../../../../../test/domain/story.ts';
+import { documentOf, INVALID, policyFor, story, types } from '../../../../../test/domain/story.ts';
 import { outstanding } from '../outstanding.ts';
+import type { OfferedDocument } from '../command.ts';
 import type { PlaneEvent } from '../events.ts';
 
 const a = policyFor('a');
@@ -94,13 +95,17 @@ describe('an offer', () => {
   it('[F2] refuses a change-set that crosses a limit of the set, names the document, and once', () => {
     const plane = story();
     plane.offer({ 'a.yaml': a });
-    const huge = (n: number) => `version: "1"\nmatch: { server: s${n} }\ntools:\n${Array.from({ length: 5_000 }, (_, i) => `  tool_${i}: {}\n`).join('')}`;
-    const files = { 'a.yaml': policyFor('a', 2), ...Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`h${String(n).padStart(2, '0')}.yaml`, huge(n)])) };
-    const events = plane.offer(files);
+    // What a document weighs is stated beside it, so this need not be parsed to be heavy.
+    const heavy = (id: string): readonly [string, OfferedDocument] => [id, { ...documentOf(id, policyFor(id)), modelBytes: 3 * 1024 * 1024 } as OfferedDocument];
+    const documents = new Map([['a.yaml', documentOf('a.yaml', policyFor('a', 2))], heavy('h1.yaml'), heavy('h2.yaml'), heavy('h3.yaml')]);
+    const again = () => plane.do({ kind: 'offer', documents, git: null, removals: 'wait' });
+    const events = again();
     expect(types(events)).toEqual(['ChangeRefused set']);
-    expect(events[0]).toMatchObject({ policy: expect.stringMatching(/^h\d\d\.yaml$/) as string, problems: [{ code: 'SET_TOO_LARGE' }] });
+    expect(events).toMatchObject([{ policy: 'h3.yaml', problems: [{ code: 'SET_TOO_LARGE' }] }]);
     expect(plane.inForce()).toEqual({ 'a.yaml': a });
-    expect(plane.offer(files)).toEqual([]);
+    expect(again()).toEqual([]);
+    documents.delete('h3.yaml');
+    expect(types(again())).toEqual(['PolicySetPublished']);
   });
 });
 
