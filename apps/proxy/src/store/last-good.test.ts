@@ -110,6 +110,15 @@ describe('what was in force last', () => {
     expect(load().permits).toEqual({ policies: ['a'], restrictions: ['r1'] });
   });
 
+  it('[W6] [W8] what was carried beside these very policies stays carried: the labels that said why are not known yet', async () => {
+    const store = openLastGood(directory);
+    await store.write({ kind: 'policies', version: 8, text: snapshot(8, 'a') });
+    await store.write({ kind: 'restrictions', version: 9, text: restrict(9, 5, [], ['r1'], 8) });
+    expect(load().permits).toEqual({ policies: ['a'], restrictions: ['r1'] });
+    await store.write({ kind: 'policies', version: 9, text: snapshot(9, 'b', 9) });
+    expect(load().permits).toEqual({ policies: ['b'], restrictions: [] });
+  });
+
   it('keeps the stale time across restarts, also when the clock was set back', () => {
     const store = openLastGood(directory);
     expect(store.readStale(1_000)).toBe(0);
