@@ -4,7 +4,7 @@
  */
 import { quote } from '../problem.ts';
 import { OWN_KEY_PREFIX } from '../schema/shape.ts';
-import type { KeyTable, Shape, WordShape } from '../schema/shape.ts';
+import type { KeyDefinition, KeyTable, Shape, WordShape } from '../schema/shape.ts';
 import { nearest } from '../suggestion.ts';
 import type { Findings } from './findings.ts';
 import { child, isNull, textOf } from './nodes.ts';
@@ -27,22 +27,33 @@ interface Checking {
 }
 
 function conformKeys(node: MapNode, table: KeyTable, checking: Checking): void {
-  const meant = new Set<string>();
+  let meant: Set<string> | null = null;
   for (const [key, pair] of node.pairs) {
     const definition = Object.hasOwn(table.keys, key) ? table.keys[key] : undefined;
     if (definition !== undefined) {
       if (!isNull(pair.value)) conformNode(pair.value, definition.shape, key, checking);
     } else if (!key.startsWith(OWN_KEY_PREFIX)) {
       const suggestion = reportUnknownKey(pair.key, table, node, checking.findings);
-      if (suggestion !== null) meant.add(suggestion);
+      if (suggestion !== null) (meant ??= new Set()).add(suggestion);
     }
   }
-  checking.misspelt.set(node, meant);
-  for (const [key, { required, shape }] of Object.entries(table.keys)) {
-    if (required === undefined || meant.has(key)) continue;
+  if (meant !== null) checking.misspelt.set(node, meant);
+  for (const [key, { required, shape }] of requiredKeys(table)) {
+    if (required === undefined || meant?.has(key) === true) continue;
     const empty = shape.kind === 'text' || shape.kind === 'word' ? isEmptyText(node, key) : child(node, key) === null;
     if (empty) checking.findings.error(required.code, node.pairs.get(key)?.key.offset ?? node.offset, required.say);
   }
+}
+
+/** The required keys of each table, found once. */
+const REQUIRED = new WeakMap<KeyTable, readonly (readonly [string, KeyDefinition])[]>();
+
+function requiredKeys(table: KeyTable): readonly (readonly [string, KeyDefinition])[] {
+  const known = REQUIRED.get(table);
+  if (known !== undefined) return known;
+  const found = Object.entries(table.keys).filter(([, { required }]) => required !== undefined);
+  REQUIRED.set(table, found);
+  return found;
 }
 
 function isEmptyText(node: MapNode, key: string): boolean {

@@ -2,7 +2,6 @@
 import { isAlias, isMap, isScalar } from 'yaml';
 import type { Alias, Document, ParsedNode, Scalar, YAMLMap } from 'yaml';
 import { quote } from '../problem.ts';
-import type { ProblemCode } from '../problem.ts';
 import type { Findings } from './findings.ts';
 import type { ListNode, MapNode, Node, Pair, ScalarNode } from './nodes.ts';
 import { SCALAR_TAGS, resolveScalar } from './scalar.ts';
@@ -14,12 +13,6 @@ export const MAX_NODES = 300_000;
 /** Collections in collections. Policies need a dozen; a reader that recurses survives this many on any stack. */
 export const MAX_DEPTH = 64;
 
-/** Size and depth with aliases followed. */
-interface Measure {
-  readonly nodes: number;
-  readonly depth: number;
-}
-
 /** A node that is still being built: an alias to it would make it contain itself. */
 const UNFINISHED = Symbol('unfinished');
 
@@ -28,9 +21,9 @@ interface Building {
   readonly findings: Findings;
   /** The latest node of each anchor, as aliases after it see it. */
   readonly anchors: Map<string, Node | typeof UNFINISHED>;
-  readonly measures: Map<Node, Measure>;
-  /** Where the depth limit was crossed is said once. */
-  tooDeep: boolean;
+  /** Nodes as written, and aliases among them. */
+  nodes: number;
+  aliases: number;
   /** Pairs that merge keys brought in, over all mappings: a short text can ask for very many. */
   merged: number;
 }
@@ -38,17 +31,52 @@ interface Building {
 /** Builds the tree, or returns null after reporting why there is none. `text` is what the document was composed from. */
 export function buildTree(document: Document.Parsed, text: string, findings: Findings): { readonly root: Node | null } | null {
   if (document.contents === null) return { root: null };
-  const building: Building = { text, findings, anchors: new Map(), measures: new Map(), tooDeep: false, merged: 0 };
+  const building: Building = { text, findings, anchors: new Map(), nodes: 0, aliases: 0, merged: 0 };
   const root = build(document.contents, building);
-  const size = building.measures.get(root)?.nodes ?? 0;
-  if (size > MAX_NODES) {
-    const [code, how]: [ProblemCode, string] = building.anchors.size > 0 ? ['YAML_ALIAS', ' after its aliases are followed'] : ['YAML_TOO_LARGE', ''];
-    findings.error(code, root.offset, `the document has more than ${MAX_NODES} values${how}: split it into several policies`);
-  }
+  if (!findings.failed) checkSize(root, building);
   return findings.failed ? null : { root };
 }
 
+/** Without aliases the nodes were counted and the depth was bounded while the text was read; with them both can explode. */
+function checkSize(root: Node, { nodes, aliases, findings }: Building): void {
+  const size = measure(root, new Map());
+  if (size.depth > MAX_DEPTH) findings.error('YAML_TOO_DEEP', root.offset, `collections are nested deeper than ${MAX_DEPTH} levels`);
+  if (nodes > MAX_NODES) findings.error('YAML_TOO_LARGE', root.offset, `the document has more than ${MAX_NODES} values: split it into several policies`);
+  else if (aliases > 0 && size.nodes > MAX_NODES) findings.error('YAML_ALIAS', root.offset, `the document has more than ${MAX_NODES} values after its aliases are followed: write less by alias, or split the policy`);
+}
+
+/** Size and depth with aliases followed. */
+interface Measure {
+  readonly nodes: number;
+  readonly depth: number;
+}
+
+/** What an alias refers to was measured before, because it stands before it, so this recurses no deeper than the text is nested. */
+function measure(node: Node, measured: Map<Node, Measure>): Measure {
+  if (node.kind === 'scalar') return LEAF;
+  const known = measured.get(node);
+  if (known !== undefined) return known;
+  let nodes = 1;
+  let depth = 0;
+  const add = (part: Node): void => {
+    const size = measure(part, measured);
+    nodes += size.nodes;
+    depth = Math.max(depth, size.depth);
+  };
+  if (node.kind === 'list') node.items.forEach(add);
+  else {
+    nodes += node.pairs.size;
+    for (const { value } of node.pairs.values()) add(value);
+  }
+  const size = { nodes, depth: depth + 1 };
+  measured.set(node, size);
+  return size;
+}
+
+const LEAF: Measure = { nodes: 1, depth: 0 };
+
 function build(source: ParsedNode, building: Building): Node {
+  building.nodes++;
   if (isAlias(source)) return followAlias(source, building);
   const anchor = source.anchor;
   if (anchor !== undefined) {
@@ -62,12 +90,13 @@ function build(source: ParsedNode, building: Building): Node {
 
 function followAlias(alias: Alias.Parsed, building: Building): Node {
   const [offset] = alias.range;
+  building.aliases++;
   checkAnchor(alias.source, offset, building);
   const target = building.anchors.get(alias.source);
   if (target !== undefined && target !== UNFINISHED) return target;
   const why = target === UNFINISHED ? 'stands inside what it refers to' : 'refers to nothing: no anchor of that name stands before it';
   building.findings.error('YAML_ALIAS', offset, `the alias ${quote(alias.source)} ${why}`);
-  return measured({ kind: 'scalar', text: '', plain: true, tag: null, offset }, { nodes: 1, depth: 0 }, building);
+  return emptyAt(offset);
 }
 
 /** yaml.v3 knows no other names; where a name would end differently, an alias would mean something else. */
@@ -84,7 +113,7 @@ function buildScalar(source: Scalar.Parsed, building: Building): ScalarNode {
   if (source.type === 'QUOTE_DOUBLE' && /\\u[dD][89a-fA-F]/.test(building.text.slice(offset, end)) && hasSurrogateEscape(building.text.slice(offset, end))) {
     building.findings.error('YAML_SYNTAX', offset, 'an escape names half a character (a surrogate): write the character itself, or \\U and eight digits');
   }
-  return measured(node, { nodes: 1, depth: 0 }, building);
+  return node;
 }
 
 /** Where a block ends with the file and not with a line, libyaml gives it no line end, and the library one. */
@@ -113,7 +142,7 @@ function refuseTag(tag: string, offset: number, { findings }: Building): void {
 function buildList(source: Extract<ParsedNode, { items: ParsedNode[] }>, building: Building): ListNode {
   checkCollectionTag(source, building);
   const items = source.items.map((item) => build(item, building));
-  return measuredOver({ kind: 'list', items, offset: source.range[0] }, items, building);
+  return { kind: 'list', items, offset: source.range[0] };
 }
 
 function checkCollectionTag(source: { tag?: string | undefined; range: readonly [number, number, number] }, building: Building): void {
@@ -125,36 +154,31 @@ function buildMap(source: YAMLMap.Parsed, building: Building): MapNode {
   checkCollectionTag(source, building);
   const pairs = new Map<string, Pair>();
   const merges: { readonly value: Node; readonly written: ParsedNode | null; readonly offset: number }[] = [];
-  const lines = new Map<string, number>();
   for (const item of source.items) {
-    const value = item.value === null ? emptyAfter(item.key, building) : undefined;
     const key = build(item.key, building);
-    const built = value ?? build(item.value as ParsedNode, building);
+    const value = item.value === null ? emptyAt(item.key.range[1]) : build(item.value, building);
     if (key.kind !== 'scalar') {
       building.findings.error('TYPE', key.offset, `a key must be a text, not a ${key.kind}`);
       continue;
     }
-    const first = lines.get(key.text);
+    const isMerge = key.text === '<<' && key.plain && key.tag === null;
+    const first = isMerge ? merges[0]?.offset : pairs.get(key.text)?.key.offset;
     if (first !== undefined) {
       building.findings.error('YAML_DUPLICATE_KEY', key.offset, `the key ${quote(key.text)} stands twice in one mapping, first in line ${building.findings.at(first).line}: keep one`);
-      continue;
-    }
-    lines.set(key.text, key.offset);
-    if (key.text === '<<' && key.plain && key.tag === null) merges.push({ value: built, written: item.value, offset: key.offset });
+    } else if (isMerge) merges.push({ value, written: item.value, offset: key.offset });
     else if (isEmptyKey(key)) building.findings.error('TYPE', key.offset, 'a key is missing before the colon');
-    else pairs.set(key.text, { key, value: built });
+    else pairs.set(key.text, { key, value });
   }
   for (const merge of merges) applyMerge(pairs, merge, building);
-  const offset = source.range[0];
-  return measuredOver({ kind: 'map', pairs, offset }, [...pairs.values()].flatMap((pair) => [pair.key, pair.value]), building);
+  return { kind: 'map', pairs, offset: source.range[0] };
 }
 
 function isEmptyKey(key: ScalarNode): boolean {
   return key.plain && resolveScalar(key.text, true, key.tag)?.kind === 'null';
 }
 
-function emptyAfter(key: ParsedNode, building: Building): ScalarNode {
-  return measured({ kind: 'scalar', text: '', plain: true, tag: null, offset: key.range[1] }, { nodes: 1, depth: 0 }, building);
+function emptyAt(offset: number): ScalarNode {
+  return { kind: 'scalar', text: '', plain: true, tag: null, offset };
 }
 
 /** Explicit keys beat merged ones, earlier mappings of a list beat later ones. An alias to a list is refused, as yaml.v3 does. */
@@ -174,24 +198,4 @@ function applyMerge(pairs: Map<string, Pair>, merge: { readonly value: Node; rea
       if (!pairs.has(name)) pairs.set(name, pair);
     }
   }
-}
-
-function measuredOver<Built extends Node>(node: Built, parts: readonly Node[], building: Building): Built {
-  let nodes = 1;
-  let depth = 0;
-  for (const part of parts) {
-    const measure = building.measures.get(part);
-    nodes += measure?.nodes ?? 1;
-    depth = Math.max(depth, measure?.depth ?? 0);
-  }
-  if (depth + 1 > MAX_DEPTH && !building.tooDeep) {
-    building.tooDeep = true;
-    building.findings.error('YAML_TOO_DEEP', node.offset, `collections are nested deeper than ${MAX_DEPTH} levels`);
-  }
-  return measured(node, { nodes, depth: depth + 1 }, building);
-}
-
-function measured<Built extends Node>(node: Built, measure: Measure, building: Building): Built {
-  building.measures.set(node, measure);
-  return node;
 }
