@@ -1,6 +1,6 @@
 /**
- * What the evaluator is measured on: policies about tools, each tool with three rules of two conditions, and calls of which one in
- * eight is denied. The plans say the same to the hand-written floor and to Cedar.
+ * What the evaluator is measured on: policies about tools, each tool with three rules of two conditions, and calls of which about
+ * one in eight is denied. The plans say the same to the hand-written floor and to Cedar.
  */
 import { parsePolicy, type Call, type JsonObject, type Policy } from '@portcullis/policy-core';
 import { random as randomFrom, type Random } from '../random.ts';
@@ -37,17 +37,22 @@ export const RULE_NAMES = ['our repositories', 'small amounts', 'its own branche
 /** What titles must match where the workload has regular expressions. Both dialects read it alike. */
 export const TITLE_PATTERN = '^[A-Z][A-Za-z0-9 ,.-]{0,79}$';
 
-/** Enough that no branch predictor learns them by heart, few enough to stay in the cache as calls in flight would. */
-const CALLS = 4_096;
-/** One call in this many breaks a rule. */
-const DENIED_ONE_IN = 8;
+/** No branch predictor learns the order by heart; every tool is called once at least. */
+const LEAST_CALLS = 512;
+/** Arguments are shared by calls, because those that a proxy has just read are in the processor's caches. */
+const ARGUMENTS = 64;
+/** One in so many arguments breaks a rule, some of some tools only. */
+const BAD_ONE_IN = 8;
+const VAULTS = 8;
 
 /** One policy per entry of `tools`, which says how many of `allTools` tools it speaks about. */
 export function makeWorkload(options: { readonly name: string; readonly policies: number; readonly toolsEach: number; readonly allTools: number; readonly regex: boolean; readonly seed: number }): Workload {
   const random = randomFrom(options.seed);
   const plans = Array.from({ length: options.policies }, (_, index) => planPolicy(index, options.toolsEach, options.allTools));
   const policies = plans.map((plan) => parsed(plan, options.regex));
-  const calls = Array.from({ length: CALLS }, () => makeCall(random, random.below(options.allTools)));
+  const sent = Array.from({ length: ARGUMENTS }, () => makeArguments(random));
+  const tools = Array.from({ length: Math.max(LEAST_CALLS, options.allTools) }, (_, n) => n % options.allTools);
+  const calls = random.shuffled(tools).map((tool): Call => ({ kind: 'tool', name: asReceived(toolName(tool)), arguments: random.pick(sent) }));
   return { name: options.name, regex: options.regex, plans, policies, calls };
 }
 
@@ -60,7 +65,7 @@ function planTool(n: number): ToolPlan {
   return {
     tool: toolName(n),
     owners: ['acme', 'acme-labs', `team-${n}`],
-    secretRepo: `vault-${n}`,
+    secretRepo: `vault-${n % VAULTS}`,
     maxAmount: 1_000 + n,
     branchPrefix: 'agent/',
     secretWord: 'password',
@@ -74,7 +79,12 @@ function toolName(n: number): string {
 function parsed(plan: PolicyPlan, regex: boolean): Policy {
   const result = parsePolicy({ id: plan.id, bytes: new TextEncoder().encode(policyText(plan, regex)) });
   if (!result.ok) throw new Error(`the workload's policy does not parse: ${result.problems[0]?.message ?? ''}`);
-  return result.policy;
+  return asReceived(result.policy);
+}
+
+/** What crosses the wire as JSON; the engine keeps texts that were read from it in another form than those that were put together. */
+function asReceived<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value)) as T;
 }
 
 function policyText(plan: PolicyPlan, regex: boolean): string {
@@ -93,10 +103,9 @@ function policyText(plan: PolicyPlan, regex: boolean): string {
   return `version: "1"\nmatch: {server: ${SERVER}}\ntools:\n${tools.join('')}`;
 }
 
-/** Arguments come from JSON, as they do in a proxy, so that the engine sees the same kind of object. */
-function makeCall(random: Random, n: number): Call {
-  const good = { owner: random.pick(['acme', 'acme-labs', `team-${n}`]), repo: `app-${random.below(50)}`, amount: random.below(1_000), branch: `agent/${random.below(1_000)}`, title: 'Mend the gate, part 2', body: 'It does not close.' };
-  const bad = [{ owner: 'evil' }, { repo: `vault-${n}` }, { amount: 1_000_000 }, { amount: -1 }, { branch: 'main' }, { title: 'the password' }, { owner: 'evil', branch: 'main' }];
-  const sent = random.below(DENIED_ONE_IN) === 0 ? { ...good, ...random.pick(bad) } : good;
-  return { kind: 'tool', name: toolName(n), arguments: JSON.parse(JSON.stringify(sent)) as JsonObject };
+function makeArguments(random: Random): JsonObject {
+  const good = { owner: random.pick(['acme', 'acme-labs']), repo: `app-${random.below(50)}`, amount: random.below(1_000), branch: `agent/${random.below(1_000)}`, title: 'Mend the gate, part 2', body: 'It does not close.' };
+  const bad = [{ owner: 'evil' }, { repo: `vault-${random.below(VAULTS)}` }, { amount: 1_000_000 }, { amount: -1 }, { branch: 'main' }, { title: 'the password' }, { owner: 'evil', branch: 'main' }];
+  const sent = random.below(BAD_ONE_IN) === 0 ? { ...good, ...random.pick(bad) } : good;
+  return asReceived(sent);
 }

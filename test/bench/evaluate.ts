@@ -126,7 +126,7 @@ function cpuMs(): number {
 }
 
 function print(): void {
-  console.log(`Decisions a second, one core, Node ${process.version}; every tool has 3 rules of 2 conditions, one call in eight is denied\nmedian of ${ROUNDS} rounds of ${SLICE_MS} ms each; ratios are medians of each round's ratio\n`);
+  console.log(`Decisions a second, one core, Node ${process.version}; every tool has 3 rules of 2 conditions, about one call in eight is denied\nmedian of ${ROUNDS} rounds of ${SLICE_MS} ms each; ratios are medians of each round's ratio\n`);
   const whole = (value: number): string => Math.round(value).toLocaleString('en-GB');
   printTable(
     ['policies', 'ours', 'best', 'floor', 'cedar-wasm', 'floor / ours', 'ours / cedar'],

@@ -162,9 +162,16 @@ function denial(causes: readonly Cause[], observed: readonly Determinant[]): Dec
     reason: first.reason,
     message: first.message,
     rule: first.rule,
-    matched: causes.flatMap(({ determinant }) => (determinant === null ? [] : [determinant])),
+    matched: determinantsOf(causes),
     observed,
   };
+}
+
+/** A loop, because flatMap takes longer than all the rest of a denial. */
+function determinantsOf(causes: readonly Cause[]): readonly Determinant[] {
+  const determinants: Determinant[] = [];
+  for (const { determinant } of causes) if (determinant !== null) determinants.push(determinant);
+  return determinants;
 }
 
 function allowance({ allowedBy }: Enforcement, observed: readonly Determinant[]): Decision {
