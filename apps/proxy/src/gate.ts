@@ -60,8 +60,10 @@ export function createGate(options: GateOptions): SwappableGate {
     const identity = identityOf(effective.cut);
     const same = inForce !== null && inForce.effective.policies === effective.policies && canonicalJson(inForce.effective.cut) === canonicalJson(effective.cut);
     const enforcement = same && inForce !== null ? inForce.enforcement : compilePolicies(effective.policies, identity, options.upstream);
-    if (enforcement.usesCounters) counters ??= await options.openCounters().catch(brokenCounters);
-    const next: InForce = { effective, enforcement, lists: visibility(enforcement, effective.restrictions), counters: counters ?? NO_COUNTERS, labels: identity.labels };
+    // Counts that could not be opened are tried again with the next set; until then what depends on them is denied.
+    const opened = enforcement.usesCounters && counters === null ? await options.openCounters().catch(brokenCounters) : counters;
+    if (opened !== null && !isBroken(opened)) counters = opened;
+    const next: InForce = { effective, enforcement, lists: visibility(enforcement, effective.restrictions), counters: opened ?? NO_COUNTERS, labels: identity.labels };
     return {
       swap: () => {
         const changed = listsChanged(inForce, next);
@@ -111,11 +113,19 @@ const NOTHING_LISTED: Visibility = { tool: () => false, resource: () => false, p
 const NO_COUNTERS: CounterStore = brokenCounters(new Error('nothing here counts'));
 
 /** Counts that cannot be used deny whatever depends on them (E3). */
-function brokenCounters(error: unknown): CounterStore {
+function brokenCounters(error: unknown): BrokenCounters {
   const broken = (): never => {
     throw error instanceof Error ? error : new Error(String(error));
   };
-  return { read: broken, reserve: broken, release: broken };
+  return { read: broken, reserve: broken, release: broken, broken: true };
+}
+
+interface BrokenCounters extends CounterStore {
+  readonly broken: true;
+}
+
+function isBroken(counters: CounterStore): counters is BrokenCounters {
+  return 'broken' in counters;
 }
 
 function closed(message: string): Decision {
