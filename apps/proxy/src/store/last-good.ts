@@ -27,7 +27,7 @@ export interface LastGood {
 /** Versions of each part that are kept: the last good one and the one before. */
 const VERSIONS_KEPT = 2;
 /** The largest snapshot frame, and what storing adds. */
-const MAX_RECORD_BYTES = 20 * 1024 * 1024;
+const MAX_RECORD_BYTES = 52 * 1024 * 1024;
 /** Contradictions kept; the first ones tell most. */
 const MAX_EVIDENCE = 64;
 const NAME = /^(policies|restrictions|head)-(\d{16})-[0-9a-f]{12}\.\d$/;

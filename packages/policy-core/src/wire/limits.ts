@@ -3,8 +3,8 @@
 /** Raised when an old peer could misread a new one. */
 export const LINK_PROTOCOL = 1;
 
-/** A policy set is at most 8 MiB (the plane refuses a larger one when it is offered); quoting doubles a text at worst; a header is small. */
-export const MAX_DOWN_BYTES = 17 * 1024 * 1024;
+/** A policy set is at most 24 MiB (the plane refuses a larger one when it is offered); quoting doubles a text at worst; a header is small. */
+export const MAX_DOWN_BYTES = 50 * 1024 * 1024;
 
 /** The largest frame that a proxy sends is a batch of decisions. */
 export const MAX_UP_BYTES = 1024 * 1024;

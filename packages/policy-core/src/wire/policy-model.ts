@@ -10,7 +10,7 @@ import { MAX_LABELS, MAX_NAME_CHARS, MAX_POLICIES, MAX_RESTRICTIONS, MAX_VALUE_D
 import type { Read, Shape } from './shape.ts';
 import { boolean, exactly, formed, invalid, list, mapping, nullable, object, oneOf, readJson, tagged, text, whole } from './shape.ts';
 
-/** No text or list in a set can be larger than the set (8 MiB). */
+/** No text or list in a set can be larger than the set (24 MiB). */
 const ANY_TEXT = 8 * 1024 * 1024;
 const ANY_LENGTH = 1_000_000;
 

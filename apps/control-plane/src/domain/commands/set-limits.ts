@@ -7,8 +7,8 @@ import type { Arrival } from './offer.ts';
 
 /** As many as the watcher reads: more is not one organisation's rules but a mistake in what was mounted. */
 export const MAX_POLICIES = 5_000;
-/** Bytes of normalised policies: what one proxy may have to be sent, which is what a client's frame limit allows. */
-export const MAX_SET_BYTES = 8 * 1024 * 1024;
+/** Bytes of normalised policies: 1,000 policies of 50 rules are about 20 MB, and all of them may have to be sent to one proxy, in one frame. */
+export const MAX_SET_BYTES = 24 * 1024 * 1024;
 
 /** The refusal of a change-set that would leave more than the limits allow; undefined where it fits. What shrinks always fits. */
 export function setRefusal(state: PlaneState, policies: ReadonlyMap<string, Policy>, arrivals: readonly Arrival[], removed: readonly string[]): ChangeRefused | undefined {
