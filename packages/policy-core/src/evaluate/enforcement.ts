@@ -5,14 +5,16 @@ import { compileGlob } from '../glob.ts';
 import type { PlacedName, Policy, Rule } from '../policy.ts';
 import type { ProxyIdentity } from '../selector.ts';
 import { selects } from '../selects.ts';
-import { counterIndex, SECTIONS } from './counters.ts';
+import { SECTIONS } from './counters.ts';
+import { compileDispatch } from './dispatch.ts';
+import type { Dispatch } from './dispatch.ts';
 import type { Cause, Enforcement, Evaluation } from './evaluation.ts';
 import type { Findings } from './findings.ts';
 import { addCause, evaluationOf, noFindings } from './findings.ts';
 import { INTERNAL_ERROR, noPolicyMessage, staleMessage, wrongUpstreamMessage } from './messages.ts';
 import { compareBytes } from './order.ts';
 import { compilePolicy } from './policy.ts';
-import type { CompiledPolicy } from './policy.ts';
+import type { SharedTests } from './rule.ts';
 import { nameOf } from './subject.ts';
 
 /**
@@ -26,7 +28,9 @@ export function compilePolicies(policies: readonly Policy[], identity: ProxyIden
   const applying = policies
     .filter(({ match }) => selects(match, identity))
     .sort((a, b) => compareBytes(a.id, b.id));
-  const compiled = applying.map((policy) => compilePolicy(policy, identity.server, counterIndex(policy, identity.server)));
+  const shared: SharedTests = new Map();
+  const compiled = applying.map((policy) => compilePolicy(policy, identity.server, shared));
+  const dispatch = compileDispatch(compiled);
   const enforced = compiled.filter(({ policy }) => policy.mode === 'enforce');
   const misnamed = applying.filter((policy) => !knowsUpstream(policy, upstream));
   const admitted = applying.some((policy) => policy.admits && !misnamed.includes(policy));
@@ -36,7 +40,7 @@ export function compilePolicies(policies: readonly Policy[], identity: ProxyIden
   const listsAsReadOnly = (name: string): boolean => readers.length > 0 && readers.every((lists) => lists(name));
   const hiders = enforced.map(({ hides }) => hides).filter((hides) => hides !== null);
   return {
-    evaluate: (call, context, counters) => evaluate(compiled, gates, call, context, counters),
+    evaluate: (call, context, counters) => evaluate(dispatch, gates, call, context, counters),
     hides: (kind, name) => kind === 'tool' && hiders.some((hides) => hides(name) !== null),
     hidesAny: hiders.length > 0,
     readsOnly: (call) => listsAsReadOnly(nameOf(call)),
@@ -53,11 +57,11 @@ export function compilePolicies(policies: readonly Policy[], identity: ProxyIden
 /** What is asked before any policy is: freshness, the upstream's identity, admission. Returns what it found in `findings`. */
 type Gates = (context: CallContext, findings: Findings) => void;
 
-function evaluate(policies: readonly CompiledPolicy[], gates: Gates, call: Call, context: CallContext, counters: CounterStore): Evaluation {
+function evaluate(dispatch: Dispatch, gates: Gates, call: Call, context: CallContext, counters: CounterStore): Evaluation {
   const findings = noFindings();
   try {
     gates(context, findings);
-    for (const policy of policies) policy.judge(call, context, counters, findings);
+    dispatch(call, (policy) => policy.judge(call, context, counters, findings));
   } catch {
     addCause(findings, false, internalError());
   }

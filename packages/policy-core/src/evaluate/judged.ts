@@ -15,8 +15,3 @@ export type Judged = typeof FAILS | typeof HOLDS | typeof UNFIT;
 export function judged(holds: boolean): Judged {
   return holds ? HOLDS : FAILS;
 }
-
-/** The same judgement turned round; what cannot be judged stays so. */
-export function opposite(judgement: Judged): Judged {
-  return judgement === UNFIT ? UNFIT : judgement === HOLDS ? FAILS : HOLDS;
-}

@@ -9,7 +9,7 @@ import type { Operator, PolicyValue } from '../policy.ts';
 import { compileGlob } from '../glob.ts';
 import { compileRegex } from '../regex.ts';
 import { compileHostIn } from './host-in.ts';
-import { FAILS, HOLDS, UNFIT, judged, opposite } from './judged.ts';
+import { FAILS, HOLDS, UNFIT, judged } from './judged.ts';
 import type { Judged } from './judged.ts';
 import { compilePathWithin } from './path-within.ts';
 import { InexactComparison, isList, isObject, numberOf, renderJson, renderPolicyValue } from './values.ts';
@@ -22,33 +22,24 @@ export function compileOperator(op: Operator, value: PolicyValue): Judge {
     case 'exists':
       return exists(booleanOf(value));
     case 'type':
-      return present(typeIs(textsOf(value)));
-    default:
-      return present(exactly(compilePresent(op, value)));
-  }
-}
-
-type JudgePresent = (value: JsonValue) => Judged;
-
-function compilePresent(op: Exclude<Operator, 'exists' | 'type'>, value: PolicyValue): JudgePresent {
-  switch (op) {
+      return typeIs(textsOf(value));
     case 'eq':
-      return equals(value);
+      return equals(value, HOLDS, FAILS);
     case 'neq':
-      return not(equals(value));
+      return equals(value, FAILS, HOLDS);
     case 'in':
-      return isIn(itemsOf(value));
+      return isIn(itemsOf(value), HOLDS, FAILS);
     case 'not_in':
-      return not(isIn(itemsOf(value)));
+      return isIn(itemsOf(value), FAILS, HOLDS);
     case 'lt':
     case 'lte':
     case 'gt':
     case 'gte':
       return compares(op, value);
     case 'contains':
-      return contains(value);
+      return contains(value, HOLDS, FAILS);
     case 'not_contains':
-      return notContains(value);
+      return contains(value, FAILS, HOLDS);
     case 'max_length':
       return maxLength(value);
     case 'regex':
@@ -60,100 +51,93 @@ function compilePresent(op: Exclude<Operator, 'exists' | 'type'>, value: PolicyV
     case 'glob':
       return onText(anyText(value, compileGlob));
     case 'path_within':
-      return onText(compilePathWithin(textsOf(value)));
+      return onThreeWayText(compilePathWithin(textsOf(value)));
     case 'host_in':
-      return onText(compileHostIn(textsOf(value)));
+      return onThreeWayText(compileHostIn(textsOf(value)));
   }
 }
 
-/** Absent: no operator but `exists` holds. */
-function present(judge: JudgePresent): Judge {
-  return (value) => (value === undefined ? FAILS : judge(value));
-}
-
-function exactly(judge: JudgePresent): JudgePresent {
-  return (value) => {
-    if (value instanceof InexactNumber) throw new InexactComparison(value);
-    return judge(value);
-  };
-}
-
-function not(judge: JudgePresent): JudgePresent {
-  return (value) => opposite(judge(value));
+/**
+ * What an operator says of a value that is not of its type. Absent: it does not hold, as for every operator but `exists`.
+ * Null is treated as absent rather than as a wrong type: it is how many clients leave an argument out.
+ */
+function notOfItsType(value: JsonValue | undefined): Judged {
+  if (value === undefined || value === null) return FAILS;
+  if (value instanceof InexactNumber) throw new InexactComparison(value);
+  return UNFIT;
 }
 
 function exists(expected: boolean): Judge {
   return (value) => judged((value !== undefined && value !== null) === expected);
 }
 
-/** Null is treated as absent rather than as a wrong type: it is how many clients leave an argument out. */
-function onText(judge: (text: string) => Judged): JudgePresent {
-  return (value) => (typeof value === 'string' ? judge(value) : value === null ? FAILS : UNFIT);
+function onText(test: (text: string) => boolean): Judge {
+  return (value) => (typeof value === 'string' ? judged(test(value)) : notOfItsType(value));
 }
 
-function equals(value: PolicyValue): JudgePresent {
+function onThreeWayText(judge: (text: string) => Judged): Judge {
+  return (value) => (typeof value === 'string' ? judge(value) : notOfItsType(value));
+}
+
+function equals(value: PolicyValue, equal: Judged, different: Judged): Judge {
   const rendering = renderPolicyValue(value);
   const number = numberOf(value);
   return (actual) => {
-    if (typeof actual === 'string') return judged(actual === rendering);
-    if (typeof actual === 'number' && number !== null) return judged(actual === number);
-    return judged(renderJson(actual) === rendering);
+    if (typeof actual === 'string') return actual === rendering ? equal : different;
+    if (typeof actual === 'number' && number !== null) return actual === number ? equal : different;
+    if (actual === undefined) return FAILS;
+    return renderJson(actual) === rendering ? equal : different;
   };
 }
 
-function isIn(items: readonly PolicyValue[]): JudgePresent {
-  const numbers = new Set(items.map(numberOf).filter((number) => number !== null));
+function isIn(items: readonly PolicyValue[], inside: Judged, outside: Judged): Judge {
+  // Equality never finds NaN; a lookup would.
+  const numbers = new Set(items.map(numberOf).filter((number) => number !== null && !Number.isNaN(number)));
   const renderings = new Set(items.map(renderPolicyValue));
   const renderingsOfOthers = new Set(items.filter((item) => numberOf(item) === null).map(renderPolicyValue));
-  // A Set finds NaN, equality does not.
-  numbers.delete(NaN);
   return (actual) => {
-    if (typeof actual === 'string') return judged(renderings.has(actual));
-    if (typeof actual === 'number') return judged(numbers.has(actual) || renderingsOfOthers.has(renderJson(actual)));
-    return judged(renderings.has(renderJson(actual)));
+    if (typeof actual === 'string') return renderings.has(actual) ? inside : outside;
+    if (actual === undefined) return FAILS;
+    if (typeof actual === 'number') return numbers.has(actual) || renderingsOfOthers.has(renderJson(actual)) ? inside : outside;
+    return renderings.has(renderJson(actual)) ? inside : outside;
   };
 }
 
-function compares(op: 'lt' | 'lte' | 'gt' | 'gte', value: PolicyValue): JudgePresent {
+
+function compares(op: 'lt' | 'lte' | 'gt' | 'gte', value: PolicyValue): Judge {
   const bound = numberOf(value);
   if (bound === null) throw new Error(`${op} needs a number`);
-  const wrongType = (actual: JsonValue): Judged => (actual === null ? FAILS : UNFIT);
   switch (op) {
     case 'lt':
-      return (actual) => (typeof actual === 'number' ? judged(actual < bound) : wrongType(actual));
+      return (actual) => (typeof actual === 'number' ? judged(actual < bound) : notOfItsType(actual));
     case 'lte':
-      return (actual) => (typeof actual === 'number' ? judged(actual <= bound) : wrongType(actual));
+      return (actual) => (typeof actual === 'number' ? judged(actual <= bound) : notOfItsType(actual));
     case 'gt':
-      return (actual) => (typeof actual === 'number' ? judged(actual > bound) : wrongType(actual));
+      return (actual) => (typeof actual === 'number' ? judged(actual > bound) : notOfItsType(actual));
     case 'gte':
-      return (actual) => (typeof actual === 'number' ? judged(actual >= bound) : wrongType(actual));
+      return (actual) => (typeof actual === 'number' ? judged(actual >= bound) : notOfItsType(actual));
   }
 }
 
-/** A text contains a text, a list contains an element that equals the value; nothing else contains anything. */
-function contains(value: PolicyValue): JudgePresent {
-  const equal = equals(value);
+/** A text contains a text, a list contains an element that equals the value; nothing else contains anything, or lacks it. */
+function contains(value: PolicyValue, contained: Judged, lacking: Judged): Judge {
+  const needle = value.kind === 'string' ? value.value : null;
+  const equal = equals(value, HOLDS, FAILS);
   return (actual) => {
-    if (typeof actual === 'string') return value.kind === 'string' ? judged(actual.includes(value.value)) : UNFIT;
-    if (isList(actual)) return judged(actual.filter((element) => exactly(equal)(element) === HOLDS).length > 0);
-    return actual === null ? FAILS : UNFIT;
+    if (typeof actual === 'string') return needle === null ? UNFIT : actual.includes(needle) ? contained : lacking;
+    if (actual === undefined || !isList(actual)) return notOfItsType(actual);
+    // Every element is looked at, so that an inexact number is an error wherever it stands.
+    return actual.filter((element) => equal(element) === HOLDS).length > 0 ? contained : lacking;
   };
 }
 
-/** A list or text without the value. Null is neither, so that leaving an argument out never passes. */
-function notContains(value: PolicyValue): JudgePresent {
-  const contained = contains(value);
-  return (actual) => (actual === null ? FAILS : opposite(contained(actual)));
-}
-
 /** Code points of a text, elements of a list. */
-function maxLength(value: PolicyValue): JudgePresent {
+function maxLength(value: PolicyValue): Judge {
   const bound = numberOf(value);
   if (bound === null || Number.isNaN(bound)) throw new Error('max_length needs a number');
   return (actual) => {
     if (typeof actual === 'string') return judged(actual.length <= bound || (actual.length <= 2 * bound && countCodePoints(actual) <= bound));
-    if (isList(actual)) return judged(actual.length <= bound);
-    return actual === null ? FAILS : UNFIT;
+    return actual !== undefined && isList(actual) ? judged(actual.length <= bound) : notOfItsType(actual);
   };
 }
 
@@ -174,25 +158,26 @@ const TYPES: ReadonlyMap<string, (value: JsonValue) => boolean> = new Map([
   ['object', (value: JsonValue) => isObject(value)],
 ]);
 
-function typeIs(names: readonly string[]): JudgePresent {
+function typeIs(names: readonly string[]): Judge {
   const types = names.map((name) => {
     const type = TYPES.get(name);
     if (type === undefined) throw new Error(`type: ${JSON.stringify(name)} is not one of ${[...TYPES.keys()].join(', ')}`);
     return type;
   });
-  return (value) => judged(types.some((type) => type(value)));
+  return (value) => judged(value !== undefined && types.some((type) => type(value)));
 }
 
-function regexOf(value: PolicyValue): (text: string) => Judged {
+function regexOf(value: PolicyValue): (text: string) => boolean {
   const regex = compileRegex(textOf(value));
   if (!regex.ok) throw new Error(`regex: ${regex.reason}`);
-  return (text) => judged(regex.test(text));
+  return (text) => regex.test(text);
 }
 
 /** One text, or a list of which any may match. */
-function anyText(value: PolicyValue, compile: (text: string) => (actual: string) => boolean): (text: string) => Judged {
+function anyText(value: PolicyValue, compile: (text: string) => (actual: string) => boolean): (text: string) => boolean {
   const tests = textsOf(value).map(compile);
-  return (text) => judged(tests.some((test) => test(text)));
+  const [only] = tests;
+  return tests.length === 1 && only !== undefined ? only : (text) => tests.some((test) => test(text));
 }
 
 function itemsOf(value: PolicyValue): readonly PolicyValue[] {

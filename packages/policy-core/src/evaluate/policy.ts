@@ -8,16 +8,16 @@ import type { CounterStore } from '../counter.ts';
 import { compileGlob, isExact } from '../glob.ts';
 import type { JsonObject } from '../json.ts';
 import type { PlacedName, Policy } from '../policy.ts';
-import type { Section, counterIndex } from './counters.ts';
-import { SECTIONS } from './counters.ts';
+import type { Section } from './counters.ts';
+import { SECTIONS, counterIndex } from './counters.ts';
 import type { Cause } from './evaluation.ts';
 import type { Findings } from './findings.ts';
 import { addCause, addCounted } from './findings.ts';
 import { INTERNAL_ERROR, ambiguousUriMessage, defaultDenyMessage, hiddenMessage, limitMessage, ruleMessage } from './messages.ts';
 import { isNormalUri } from './resource-uri.ts';
-import type { CompiledRule } from './rule.ts';
-import { DENIES, STEPS_ASIDE } from './rule.ts';
-import { compileSection } from './section.ts';
+import type { CompiledRule, SharedTests } from './rule.ts';
+import { DENIES, STEPS_ASIDE, judgeByRule } from './rule.ts';
+import { compileSection, rulesOf } from './section.ts';
 import type { CompiledEntry, CompiledSection } from './section.ts';
 import { argumentsOf, methodOf, nameOf, sectionOf } from './subject.ts';
 
@@ -25,6 +25,8 @@ export interface CompiledPolicy {
   readonly policy: Policy;
   /** Adds to the findings what this policy says of the call. Throws only where there is a bug. */
   judge(call: Call, context: CallContext, counters: CounterStore, findings: Findings): void;
+  /** The tools that the policy speaks about, where these are all that it can say anything about a tool call; null where it may speak about any. */
+  readonly onlyTools: readonly string[] | null;
   /** The `hide` entry that hides a tool; the whole is null where the policy hides nothing. */
   readonly hides: ((name: string) => PlacedName | null) | null;
 }
@@ -38,8 +40,9 @@ interface Judging {
   readonly findings: Findings;
 }
 
-export function compilePolicy(policy: Policy, server: string, findCounters: ReturnType<typeof counterIndex>): CompiledPolicy {
-  const [tools, resources, prompts, methods] = SECTIONS.map((section) => compileSection(policy, section, server, findCounters));
+export function compilePolicy(policy: Policy, server: string, shared: SharedTests): CompiledPolicy {
+  const findCounters = counterIndex(policy, server);
+  const [tools, resources, prompts, methods] = SECTIONS.map((section) => compileSection(policy, section, server, findCounters, shared));
   if (tools === undefined || resources === undefined || prompts === undefined || methods === undefined) throw new Error('a section is missing');
   const sections: Readonly<Record<Section, CompiledSection>> = { tools, resources, prompts, methods };
   const hides = compileHide(policy.hide);
@@ -48,6 +51,7 @@ export function compilePolicy(policy: Policy, server: string, findCounters: Retu
   return {
     policy,
     hides,
+    onlyTools: hides === null && policy.default === 'allow' && tools.globs.length === 0 && tools.star === null && methods.exact.size === 0 ? [...tools.exact.keys()] : null,
     judge(call, context, counters, findings) {
       const name = nameOf(call);
       const judging: Judging = { policy, args: argumentsOf(call), context, counters, findings };
@@ -88,13 +92,13 @@ function judgeNamedEntries(judging: Judging, section: CompiledSection, name: str
 }
 
 function judgeEntry(judging: Judging, entry: CompiledEntry): void {
-  for (const rule of entry.rules()) judgeRule(judging, rule);
+  for (const rule of rulesOf(entry)) judgeRule(judging, rule);
 }
 
 function judgeRule({ policy, args, context, counters, findings }: Judging, compiled: CompiledRule): void {
-  const observed = compiled.rule.mode === 'observe' || policy.mode === 'observe';
+  const { observed } = compiled;
   try {
-    const judgement = compiled.judge(args, context, counters);
+    const judgement = judgeByRule(compiled, args, context, counters);
     if (judgement === DENIES) addCause(findings, observed, ruleCause(policy, compiled));
     // An observed rule counts every call that goes through, also one that it would have denied.
     if (compiled.counting !== null && judgement !== STEPS_ASIDE && (judgement !== DENIES || observed)) addCounted(findings, { policy, rule: compiled, observed });

@@ -19,11 +19,15 @@ export const DENIES = 1;
 export const STEPS_ASIDE = 2;
 export type RuleJudgement = typeof PASSES | typeof DENIES | typeof STEPS_ASIDE;
 
+/** Plain data rather than functions over it: thousands of rules are read where there is room for few in the processor's caches. */
 export interface CompiledRule {
   readonly rule: Rule;
   readonly entry: Entry;
-  /** Throws where the rule cannot be evaluated; the caller denies (E3). */
-  judge(argumentsOfCall: JsonObject, context: CallContext, counters: CounterStore): RuleJudgement;
+  /** The rule or its policy only observes. */
+  readonly observed: boolean;
+  readonly denies: boolean;
+  readonly when: readonly Test[];
+  readonly conditions: readonly Test[];
   /** What the rule counts, or null. */
   readonly counting: Counting | null;
 }
@@ -36,53 +40,79 @@ export interface Counting {
   amount(argumentsOfCall: JsonObject): string;
 }
 
-type Test = (argumentsOfCall: JsonObject, context: CallContext, counters: CounterStore) => Judged;
+/** One compiled condition. */
+export type Test = (argumentsOfCall: JsonObject, context: CallContext, counters: CounterStore) => Judged;
+
+/**
+ * Compiled conditions by what they say. Hundreds of tools share a few dozen conditions, and what is shared stays in the
+ * processor's caches. It lives as long as one Enforcement and holds at most its conditions.
+ */
+export type SharedTests = Map<string, Test>;
+
+/** What a policy gives to the compiling of its rules. */
+export interface RuleSurroundings {
+  readonly entry: Entry;
+  /** The policy only observes. */
+  readonly observes: boolean;
+  readonly findCounter: FindCounter;
+  readonly keyOf: (counter: Counter) => CounterKey;
+  readonly shared: SharedTests;
+}
 
 /** Compiles a rule. One that cannot be compiled throws whenever it is judged, so that a call it covers is denied. */
-export function compileRule(rule: Rule, entry: Entry, findCounter: FindCounter, keyOf: (counter: Counter) => CounterKey): CompiledRule {
+export function compileRule(rule: Rule, { entry, observes, findCounter, keyOf, shared }: RuleSurroundings): CompiledRule {
+  const denies = rule.action === 'deny';
+  const head = { rule, entry, observed: observes || rule.mode === 'observe', denies };
   try {
-    const when = rule.when.map((condition) => compileCondition(condition, findCounter));
-    const conditions = rule.conditions.map((condition) => compileCondition(condition, findCounter));
-    const counting = rule.counter === null || rule.action === 'deny' ? null : compileCounting(rule.counter, keyOf);
-    return { rule, entry, counting, judge: judgeWith(rule.action === 'deny', when, conditions) };
+    const when = rule.when.map((condition) => sharedCondition(condition, findCounter, shared));
+    const conditions = rule.conditions.map((condition) => sharedCondition(condition, findCounter, shared));
+    return { ...head, when, conditions, counting: rule.counter === null || denies ? null : compileCounting(rule.counter, keyOf) };
   } catch (error) {
     const reason: unknown = error;
-    return {
-      rule,
-      entry,
-      counting: null,
-      judge: () => {
-        throw reason;
-      },
+    const fail: Test = () => {
+      throw reason;
     };
+    return { ...head, when: [fail], conditions: [], counting: null };
   }
 }
 
-function judgeWith(denies: boolean, when: readonly Test[], conditions: readonly Test[]): CompiledRule['judge'] {
-  return (argumentsOfCall, context, counters) => {
-    for (const test of when) {
-      const judgement = test(argumentsOfCall, context, counters);
-      if (judgement === UNFIT) return DENIES;
-      if (judgement === FAILS) return STEPS_ASIDE;
-    }
-    if (denies) return DENIES;
-    for (const test of conditions) {
-      if (test(argumentsOfCall, context, counters) !== HOLDS) return DENIES;
-    }
-    return PASSES;
-  };
+/** Judges a call by one rule. Throws where the rule cannot be evaluated; the caller denies (E3). */
+export function judgeByRule(compiled: CompiledRule, argumentsOfCall: JsonObject, context: CallContext, counters: CounterStore): RuleJudgement {
+  for (const test of compiled.when) {
+    const judgement = test(argumentsOfCall, context, counters);
+    if (judgement === UNFIT) return DENIES;
+    if (judgement === FAILS) return STEPS_ASIDE;
+  }
+  if (compiled.denies) return DENIES;
+  for (const test of compiled.conditions) {
+    if (test(argumentsOfCall, context, counters) !== HOLDS) return DENIES;
+  }
+  return PASSES;
+}
+
+function sharedCondition(condition: Condition, findCounter: FindCounter, shared: SharedTests): Test {
+  // What a counter's path reads depends on the rule, so that nothing can be shared.
+  if (condition.path.startsWith('state.')) return compileCondition(condition, findCounter);
+  const said = JSON.stringify([condition.path, condition.op, condition.value]);
+  const known = shared.get(said);
+  if (known !== undefined) return known;
+  const test = compileCondition(condition, findCounter);
+  shared.set(said, test);
+  return test;
 }
 
 function compileCondition(condition: Condition, findCounter: FindCounter): Test {
   const source = compilePath(condition.path, findCounter);
   switch (source.kind) {
     case 'argument': {
+      const { read } = source;
       const judge = compileOperator(condition.op, condition.value);
-      return (argumentsOfCall) => judge(source.read(argumentsOfCall));
+      return (argumentsOfCall) => judge(read(argumentsOfCall));
     }
     case 'context': {
+      const { read } = source;
       const judge = compileOperator(condition.op, condition.value);
-      return (_arguments, context) => judge(source.read(context));
+      return (_arguments, context) => judge(read(context));
     }
     case 'count': {
       const judge = compileCountOperator(condition.op, condition.value);

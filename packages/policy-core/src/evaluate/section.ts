@@ -1,11 +1,12 @@
 /** The entries of one section of a policy, ready to be found by name: exact names in a map, globs one after the other. */
+import type { CounterKey } from '../counter.ts';
 import { compileGlob, isExact } from '../glob.ts';
 import type { Glob } from '../glob.ts';
 import type { Counter, Entry, Policy } from '../policy.ts';
 import type { Section, counterIndex } from './counters.ts';
 import { counterKey } from './counters.ts';
 import { compileRule } from './rule.ts';
-import type { CompiledRule } from './rule.ts';
+import type { CompiledRule, SharedTests } from './rule.ts';
 
 export interface CompiledSection {
   /** Entries without `*` and `?`. Asking costs the same however many there are. */
@@ -19,29 +20,30 @@ export interface CompiledSection {
 
 export interface CompiledEntry {
   readonly entry: Entry;
-  /** Compiled when a call first reaches the entry, so that a policy of many tools is in force at once. */
-  rules(): readonly CompiledRule[];
+  /** Compiled when a call first reaches the entry, so that a policy of many tools is in force at once; null until then. */
+  rules: readonly CompiledRule[] | null;
+  readonly compile: () => readonly CompiledRule[];
 }
 
-/** Compiles a section; null (a policy without that section) is an empty one. */
-export function compileSection(policy: Policy, section: Section, server: string, findCounters: ReturnType<typeof counterIndex>): CompiledSection {
+/** The rules of an entry. */
+export function rulesOf(compiled: CompiledEntry): readonly CompiledRule[] {
+  return (compiled.rules ??= compiled.compile());
+}
+
+/** Compiles a section; that of a policy which does not have it is empty. */
+export function compileSection(policy: Policy, section: Section, server: string, findCounters: ReturnType<typeof counterIndex>, shared: SharedTests): CompiledSection {
   const exact = new Map<string, CompiledEntry>();
   const globs: (CompiledEntry & { matches: Glob })[] = [];
   let star: CompiledEntry | null = null;
+  const observes = policy.mode === 'observe';
   for (const entry of policy[section] ?? []) {
-    const rules = lazily(() =>
-      entry.rules.map((rule) =>
-        compileRule(rule, entry, findCounters(section, entry, rule.counter), (counter: Counter) => counterKey(server, policy.id, section, entry, counter)),
-      ),
-    );
-    if (entry.pattern === '*') star = { entry, rules };
-    else if (isExact(entry.pattern)) exact.set(entry.pattern, { entry, rules });
-    else globs.push({ entry, rules, matches: compileGlob(entry.pattern) });
+    const keyOf = (counter: Counter): CounterKey => counterKey(server, policy.id, section, entry, counter);
+    const compile = (): readonly CompiledRule[] =>
+      entry.rules.map((rule) => compileRule(rule, { entry, observes, findCounter: findCounters(section, entry, rule.counter), keyOf, shared }));
+    const compiled: CompiledEntry = { entry, rules: null, compile };
+    if (entry.pattern === '*') star = compiled;
+    else if (isExact(entry.pattern)) exact.set(entry.pattern, compiled);
+    else globs.push({ ...compiled, matches: compileGlob(entry.pattern) });
   }
   return { exact, globs, star, isEmpty: exact.size === 0 && globs.length === 0 && star === null };
-}
-
-function lazily<T>(make: () => T): () => T {
-  let made: T | undefined;
-  return () => (made ??= make());
 }
