@@ -1,13 +1,16 @@
 /**
- * Bundles the proxy into one file: a proxy starts with every agent session, and one file read is most of what can be saved there.
- * better-sqlite3 stays outside (it is native) and is loaded only when a snapshot has counters.
+ * Bundles the proxy: it starts with every agent session, and reading a hundred files is most of what can be saved there.
+ * better-sqlite3 stays outside (it is native), behind a file of its own that is read only when a snapshot has counters.
  */
 import { build } from 'esbuild';
 
 await build({
   entryPoints: ['src/main.ts'],
-  outfile: 'dist/portcullis-proxy.js',
+  outdir: 'dist',
+  entryNames: 'portcullis-proxy',
+  chunkNames: 'portcullis-proxy-[name]-[hash]',
   bundle: true,
+  splitting: true,
   platform: 'node',
   format: 'esm',
   target: 'node20',

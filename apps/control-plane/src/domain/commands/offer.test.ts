@@ -96,7 +96,7 @@ describe('an offer', () => {
     const plane = story();
     plane.offer({ 'a.yaml': a });
     // What a document weighs is stated beside it, so this need not be parsed to be heavy.
-    const heavy = (id: string): readonly [string, OfferedDocument] => [id, { ...documentOf(id, policyFor(id)), modelBytes: 3 * 1024 * 1024 } as OfferedDocument];
+    const heavy = (id: string): readonly [string, OfferedDocument] => [id, { ...documentOf(id, policyFor(id)), modelBytes: 9 * 1024 * 1024 } as OfferedDocument];
     const documents = new Map([['a.yaml', documentOf('a.yaml', policyFor('a', 2))], heavy('h1.yaml'), heavy('h2.yaml'), heavy('h3.yaml')]);
     const again = () => plane.do({ kind: 'offer', documents, git: null, removals: 'wait' });
     const events = again();
