@@ -19,6 +19,7 @@ import type { CompiledRule, SharedTests } from './rule.ts';
 import { DENIES, STEPS_ASIDE, judgeByRule } from './rule.ts';
 import { compileSection, rulesOf } from './section.ts';
 import type { CompiledEntry, CompiledSection } from './section.ts';
+import { passes } from './sieve.ts';
 import { argumentsOf, methodOf, nameOf, sectionOf } from './subject.ts';
 
 export interface CompiledPolicy {
@@ -92,7 +93,9 @@ function judgeNamedEntries(judging: Judging, section: CompiledSection, name: str
 }
 
 function judgeEntry(judging: Judging, entry: CompiledEntry): void {
-  for (const rule of rulesOf(entry)) judgeRule(judging, rule);
+  const { sieve, beyond, all } = rulesOf(entry);
+  const open = passes(sieve, judging.args, judging.context, judging.counters) ? beyond : all;
+  for (const rule of open) judgeRule(judging, rule);
 }
 
 function judgeRule({ policy, args, context, counters, findings }: Judging, compiled: CompiledRule): void {

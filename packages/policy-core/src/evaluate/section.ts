@@ -7,6 +7,8 @@ import type { Section, counterIndex } from './counters.ts';
 import { counterKey } from './counters.ts';
 import { compileRule } from './rule.ts';
 import type { CompiledRule, SharedTests } from './rule.ts';
+import { sieveOf } from './sieve.ts';
+import type { Sieve } from './sieve.ts';
 
 export interface CompiledSection {
   /** Entries without `*` and `?`. Asking costs the same however many there are. */
@@ -21,12 +23,19 @@ export interface CompiledSection {
 export interface CompiledEntry {
   readonly entry: Entry;
   /** Compiled when a call first reaches the entry, so that a policy of many tools is in force at once; null until then. */
-  rules: readonly CompiledRule[] | null;
-  readonly compile: () => readonly CompiledRule[];
+  rules: EntryRules | null;
+  readonly compile: () => EntryRules;
+}
+
+/** In file order; what the sieve lets through need only be shown to the rules beyond it. */
+export interface EntryRules {
+  readonly sieve: Sieve;
+  readonly beyond: readonly CompiledRule[];
+  readonly all: readonly CompiledRule[];
 }
 
 /** The rules of an entry. */
-export function rulesOf(compiled: CompiledEntry): readonly CompiledRule[] {
+export function rulesOf(compiled: CompiledEntry): EntryRules {
   return (compiled.rules ??= compiled.compile());
 }
 
@@ -38,12 +47,17 @@ export function compileSection(policy: Policy, section: Section, server: string,
   const observes = policy.mode === 'observe';
   for (const entry of policy[section] ?? []) {
     const keyOf = (counter: Counter): CounterKey => counterKey(server, policy.id, section, entry, counter);
-    const compile = (): readonly CompiledRule[] =>
-      entry.rules.map((rule) => compileRule(rule, { entry, observes, findCounter: findCounters(section, entry, rule.counter), keyOf, shared }));
+    const compile = (): EntryRules =>
+      sieved(entry.rules.map((rule) => compileRule(rule, { entry, observes, findCounter: findCounters(section, entry, rule.counter), keyOf, shared })));
     const compiled: CompiledEntry = { entry, rules: null, compile };
     if (entry.pattern === '*') star = compiled;
     else if (isExact(entry.pattern)) exact.set(entry.pattern, compiled);
     else globs.push({ ...compiled, matches: compileGlob(entry.pattern) });
   }
   return { exact, globs, star, isEmpty: exact.size === 0 && globs.length === 0 && star === null };
+}
+
+function sieved(all: readonly CompiledRule[]): EntryRules {
+  const sieves = all.map(sieveOf);
+  return { sieve: sieves.flatMap((sieve) => sieve ?? []), beyond: all.filter((_rule, index) => sieves[index] === null), all };
 }
