@@ -106,6 +106,7 @@ export function storeContract(name: string, open: () => StoreUnderTest): void {
         write(writer, 0, { actor: 'a', idem: 'k' });
         write(writer, 1, { actor: 'b', idem: 'k' });
       });
+      expect([store.keyed('a', 'k'), store.keyed('b', 'k'), store.keyed('c', 'k'), store.keyed('a', 'x')]).toEqual([[0], [1], [], []]);
       expect(() => store.append(2, (writer) => write(writer, 2, { actor: 'a', idem: 'k' }))).toThrow();
       expect(() => store.append(2, (writer) => write(writer, 2, { id: 'id-0' }))).toThrow();
     });

@@ -1,11 +1,13 @@
 /** Questions about the past, answered from the log; states are folded again from the nearest one that is at hand. */
 import type { Policy } from '@portcullis/policy-core';
-import type { PlaneEvent, Recorded } from './domain/events.ts';
-import { VERSION_EVENTS } from './domain/events.ts';
+import type { Recorded } from './domain/events.ts';
 import { fold, NOTHING } from './domain/fold.ts';
+import type { OlderOutcome } from './domain/idempotency.ts';
 import type { PlaneState } from './domain/state.ts';
+import type { FoldKeeper } from './fold-keeper.ts';
 import { DamagedLog, payloadHash } from './log/codec.ts';
 import type { Log } from './log/log.ts';
+import type { LogIndex } from './log-index.ts';
 import type { History, HistoryQuery } from './plane.ts';
 
 /** A state is kept after each so many events: folding from the nearest one takes a few milliseconds. */
@@ -20,36 +22,31 @@ export const MAX_READ = 1_000;
 export interface Recollection extends History {
   /** Takes note of what was recorded; gives the state after it. */
   note(recorded: readonly Recorded[]): PlaneState;
+  /** The outcome that an actor's idempotency key stands for, from the log (L6). */
+  readonly outcome: OlderOutcome;
+  /** Keeps what makes the next opening quick. To be called before the store is closed. */
+  settle(): void;
 }
 
-/** @param events every event of the log, in order, read as the state is folded */
-export function recollect(log: Log, events: IterableIterator<Recorded>): { readonly history: Recollection; readonly state: PlaneState } {
-  const versions: number[] = [];
-  const mentions = new Map<string, number[]>();
+/** @param events those that the keeper does not know yet, to the end of the log; read as the state is folded */
+export function recollect(log: Log, events: IterableIterator<Recorded>, keeper: FoldKeeper): { readonly history: Recollection; readonly state: PlaneState } {
   const marks: PlaneState[] = [];
   const recent = new Map<number, PlaneState>();
-  let head = NOTHING;
+  let head = keeper.state();
 
-  const index = (recorded: Recorded): void => {
-    if (VERSION_EVENTS.has(recorded.event.type)) versions.push(recorded.seq);
-    for (const policy of new Set(policiesOf(recorded.event))) {
-      const seqs = mentions.get(policy);
-      if (seqs === undefined) mentions.set(policy, [recorded.seq]);
-      else seqs.push(recorded.seq);
-    }
-  };
   for (const chunk of chunks(events, MARK_EVERY)) {
-    chunk.forEach(index);
-    head = fold(head, chunk);
+    head = keeper.take(chunk);
     marks.push(head);
   }
+  // Only now is the log known to be what was signed.
+  keeper.keep();
 
   const stateAt = (seq: number): PlaneState => {
     if (!Number.isSafeInteger(seq) || seq < 0 || seq >= head.size) throw new RangeError(`the log has no event ${seq}; the newest is ${head.size - 1}`);
     if (seq === head.size - 1) return head;
     const known = recent.get(seq);
     if (known !== undefined) return known;
-    let nearest = NOTHING;
+    let nearest = keeper.before(seq + 1) ?? NOTHING;
     for (const state of [...marks, ...recent.values()]) if (state.size <= seq + 1 && state.size > nearest.size) nearest = state;
     const state = fold(nearest, log.read(nearest.size, seq + 1));
     keepRecent(recent, seq, state, RECENT_STATES);
@@ -58,16 +55,18 @@ export function recollect(log: Log, events: IterableIterator<Recorded>): { reado
 
   const history: Recollection = {
     note(recorded) {
-      recorded.forEach(index);
       const before = head.size;
-      head = fold(head, recorded);
+      head = keeper.take(recorded);
       if (Math.floor(head.size / MARK_EVERY) > Math.floor(before / MARK_EVERY)) marks.push(head);
+      keeper.keep();
       return head;
     },
-    read: (query) => readEvents(log, mentions, head.size, query),
+    outcome: (actorId, idem) => outcomeOf(log, actorId, idem),
+    settle: () => keeper.settle(),
+    read: (query) => readEvents(log, keeper.index, head.size, query),
     at: (seq) => (Number.isSafeInteger(seq) && seq >= 0 ? firstOf(log.read(seq, seq + 1)) : undefined),
     stateAt,
-    versionAt: (seq) => (seq < head.size ? lastAtMost(versions, seq) : undefined),
+    versionAt: (seq) => (seq < head.size ? lastAtMost(keeper.index.versions, seq) : undefined),
     text: (sha256) => content(log, sha256),
     model: modelReader(log),
     checkpoint: () => log.checkpoint(),
@@ -76,7 +75,13 @@ export function recollect(log: Log, events: IterableIterator<Recorded>): { reado
   return { history, state: head };
 }
 
-function readEvents(log: Log, mentions: ReadonlyMap<string, readonly number[]>, size: number, query: HistoryQuery): readonly Recorded[] {
+function outcomeOf(log: Log, actorId: string, idem: string): ReturnType<OlderOutcome> {
+  const seqs = log.store.keyed(actorId, idem);
+  const first = seqs[0] === undefined ? undefined : firstOf(log.read(seqs[0], seqs[0] + 1));
+  return first?.commandSha256 === undefined || first.commandSha256 === null ? undefined : { commandSha256: first.commandSha256, seqs };
+}
+
+function readEvents(log: Log, { mentions }: LogIndex, size: number, query: HistoryQuery): readonly Recorded[] {
   const limit = Math.min(query.limit, MAX_READ);
   const before = Math.min(query.before ?? size, size);
   const from = Math.max(query.from ?? 0, 0);
@@ -96,24 +101,6 @@ function readEvents(log: Log, mentions: ReadonlyMap<string, readonly number[]>, 
     end = seqs.at(-1) ?? from;
   }
   return events;
-}
-
-/** The policies that an event is about. */
-function policiesOf(event: PlaneEvent): readonly string[] {
-  switch (event.type) {
-    case 'PolicySetPublished':
-      return event.changes.map(({ policy }) => policy);
-    case 'RolledBack':
-      return [...event.changes.map(({ policy }) => policy), ...event.released.map(({ policy }) => policy)];
-    case 'HoldReleased':
-      return event.holds.map(({ policy }) => policy);
-    case 'ChangeRefused':
-      return event.policy === null ? event.removes : [event.policy];
-    case 'RemovalConfirmed':
-      return event.removes;
-    default:
-      return [];
-  }
 }
 
 /** Reads a payload that is never erased, and only if it is what its name says. */

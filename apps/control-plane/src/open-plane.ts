@@ -6,8 +6,13 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Policy } from '@portcullis/policy-core';
+import type { Edge } from '@portcullis/tlog';
 import type { PlaneState } from './domain/state.ts';
 import { eventId } from './event-id.ts';
+import type { FoldPace } from './fold-keeper.ts';
+import { createFoldKeeper, FOLD_PACE } from './fold-keeper.ts';
+import type { FoldShelf, KeptFold } from './fold-shelf.ts';
+import { openFoldShelf } from './fold-shelf.ts';
 import type { Recollection } from './history.ts';
 import { recollect } from './history.ts';
 import { dropBallast, layBallast } from './log/ballast.ts';
@@ -16,10 +21,12 @@ import type { PlaneKeys } from './log/keys.ts';
 import { makeKeys, readKeys, recoveryKeyPath } from './log/keys.ts';
 import { lockDataDirectory } from './log/lock.ts';
 import type { Log } from './log/log.ts';
-import { openLog } from './log/log.ts';
+import { edgeAt, openLog, rootBefore } from './log/log.ts';
 import { openSqliteStore } from './log/sqlite-store.ts';
 import type { LogStore } from './log/store.ts';
 import type { Plane } from './plane.ts';
+import type { Recheck } from './recheck.ts';
+import { createRecheck } from './recheck.ts';
 import { createWriter } from './writer.ts';
 
 /** The data directory holds secrets. */
@@ -30,8 +37,10 @@ export interface PlaneOptions {
   /** Milliseconds since 1970; used for the first event only, commands carry their own. */
   readonly now: () => number;
   readonly random?: (bytes: number) => Uint8Array;
-  /** Told of a listener that threw. By default a process warning. */
+  /** Told of a listener that threw, and of a log that turns out to be damaged. By default a process warning. */
   readonly onBug?: (error: unknown) => void;
+  /** How often folds are kept. Tests keep them often. */
+  readonly folds?: FoldPace;
 }
 
 export type OpenedPlane =
@@ -64,25 +73,38 @@ export function openPlane(options: PlaneOptions): OpenedPlane {
     const isNew = store.size() === 0;
     const read = isNew ? makeKeys(dataDir, random) : readKeys(dataDir);
     if (!read.ok) return give(read.problem);
-    const opened = recall(store, read.keys, random);
+    const shelf = openFoldShelf(dataDir, read.keys.signer);
+    const opened = recall(store, read.keys, shelf, { random, pace: options.folds ?? FOLD_PACE });
+    undo.push(() => opened.check?.stop());
     const state = isNew ? initialise(opened, read.keys, options.now(), random) : opened.state;
     const mismatch = keyMismatch(state, read.keys);
     if (mismatch !== undefined) return give(mismatch);
     layBallast(dataDir, random);
-    const plane = createWriter({
+    const onBug = options.onBug ?? ((error: unknown) => process.emitWarning(error instanceof Error ? error : String(error)));
+    const writer = createWriter({
       log: opened.log,
       history: opened.history,
       state,
       policies: loadPolicies(state, opened.history),
       random,
       makeRoom: () => dropBallast(dataDir),
-      onBug: options.onBug ?? ((error) => process.emitWarning(error instanceof Error ? error : String(error))),
+      onBug,
       close: once(() => {
+        opened.check?.stop();
+        opened.history.settle();
         store.close();
         locked.release();
       }),
     });
-    return { ok: true, plane, keys: { publicKey: publicKeyOf(read.keys), sign: read.keys.signer.sign }, initialised: isNew ? { recoveryKeyPath: recoveryKeyPath(dataDir) } : null };
+    opened.check?.start((finding) => {
+      if (finding === undefined) return;
+      // So that the next start reads everything, and does not begin on a damaged log.
+      shelf.discard();
+      const problem = `${join(dataDir, 'log.db')}: ${finding.problem}`;
+      if (finding.of === 'log') writer.distrust(`${problem}. Nothing more is recorded: compare the log with a copy (portcullis log verify), then restart the plane`);
+      onBug(new DamagedLog(problem));
+    });
+    return { ok: true, plane: writer, keys: { publicKey: publicKeyOf(read.keys), sign: read.keys.signer.sign }, initialised: isNew ? { recoveryKeyPath: recoveryKeyPath(dataDir) } : null };
   } catch (error) {
     if (error instanceof DamagedLog) return give(`${join(dataDir, 'log.db')}: ${error.message}. Nothing was changed; compare the log with a copy: portcullis log verify`);
     const what = error instanceof Error ? error.message : String(error);
@@ -92,13 +114,32 @@ export function openPlane(options: PlaneOptions): OpenedPlane {
 
 interface Recalled {
   readonly log: Log;
+  /** Of what a quick start did not read. */
+  readonly check: Recheck | null;
   readonly history: Recollection;
   readonly state: PlaneState;
 }
 
-function recall(store: LogStore, keys: PlaneKeys, random: (bytes: number) => Uint8Array): Recalled {
-  const { log, events } = openLog(store, keys.signer, random);
-  return { log, ...recollect(log, events) };
+/**
+ * Reads the log from its beginning; where it is long, from the newest kept fold that fits the tree, and what is before it is checked
+ * while the plane runs.
+ */
+function recall(store: LogStore, { signer }: PlaneKeys, shelf: FoldShelf, { random, pace }: { readonly random: (bytes: number) => Uint8Array; readonly pace: FoldPace }): Recalled {
+  const begin = store.size() < pace.least ? undefined : newestThatFits(store, shelf.folds());
+  const { log, events } = openLog(store, signer, random, begin?.edge);
+  const keeper = createFoldKeeper(log, shelf, pace, begin?.folds ?? []);
+  const recollected = recollect(log, events, keeper);
+  const known = begin?.folds.at(-1);
+  return { log, ...recollected, check: known === undefined ? null : createRecheck(store, known) };
+}
+
+/** The chain of folds up to the newest one, if each is of this very log. */
+function newestThatFits(store: LogStore, folds: readonly KeptFold[]): { readonly edge: Edge; readonly folds: readonly KeptFold[] } | undefined {
+  const fitting = folds.filter(({ size }) => size <= store.size());
+  const newest = fitting.at(-1);
+  if (newest === undefined || fitting.slice(0, -1).some(({ size, root }) => rootBefore(store, size) !== root)) return undefined;
+  const edge = edgeAt(store, newest.size, newest.root);
+  return edge === undefined ? undefined : { edge, folds: fitting };
 }
 
 /** The first event: which log this is and whose keys speak for it. */

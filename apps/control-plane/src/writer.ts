@@ -33,7 +33,12 @@ export interface WriterParts {
 
 type Listener = (recorded: readonly Recorded[], state: PlaneState) => void;
 
-export function createWriter({ log, history, random, makeRoom, onBug, close, ...initial }: WriterParts): Plane {
+/** A plane that can be told that its log is not to be trusted: from then on it records nothing. */
+export interface Writer extends Plane {
+  readonly distrust: (problem: string) => void;
+}
+
+export function createWriter({ log, history, random, makeRoom, onBug, close, ...initial }: WriterParts): Writer {
   let { state, policies } = initial;
   let offered: OfferCommand | null = null;
   let contents: Contents = new Map();
@@ -61,7 +66,7 @@ export function createWriter({ log, history, random, makeRoom, onBug, close, ...
       offered = command;
       contents = given ?? new Map();
     }
-    const before = remembered(state, command, meta);
+    const before = remembered(state, command, meta, history.outcome);
     if (before.kind === 'refused') return { ok: false, refusal: before.refusal };
     if (before.kind === 'replay') return { ok: true, recorded: before.seqs.flatMap((seq) => history.at(seq) ?? []), state, replayed: true };
     const decided = decide(state, command, meta, { policies, offered, past });
@@ -91,6 +96,7 @@ export function createWriter({ log, history, random, makeRoom, onBug, close, ...
       return () => listeners.delete(listener);
     },
     history,
+    distrust: (problem) => (broken ??= problem),
     close,
   };
 }

@@ -10,6 +10,9 @@ import type { IdempotentOutcome, PlaneState } from './state.ts';
 /** Refusals that are remembered, the newest: as many as a directory may hold files. Older ones stay in the log. */
 export const MAX_REFUSED_REMEMBERED = 5_000;
 
+/** Outcomes that are remembered by their idempotency keys, the newest: what is retried is retried soon. Older ones are looked up in the log. */
+export const MAX_OUTCOMES_REMEMBERED = 1_000;
+
 /** What the plane knows before its first event. */
 export const NOTHING: PlaneState = {
   log: '',
@@ -91,6 +94,10 @@ function rememberOutcome(draft: Draft, { seq, actor, idem, commandSha256 }: Reco
   const outcomes = draft.map('idempotency');
   const before: IdempotentOutcome | undefined = outcomes.get(key);
   outcomes.set(key, { commandSha256, seqs: [...(before?.seqs ?? []), seq] });
+  for (const oldest of outcomes.keys()) {
+    if (outcomes.size <= MAX_OUTCOMES_REMEMBERED) break;
+    outcomes.delete(oldest);
+  }
 }
 
 function apply(draft: Draft, recorded: Recorded, event: PlaneEvent): void {

@@ -23,6 +23,7 @@ describe('an idempotency key', () => {
     expect(remembered(state, lockdown, meta)).toEqual({ kind: 'replay', seqs: [7] });
     expect(remembered(state, { ...lockdown, readOnly: true }, meta)).toMatchObject({ kind: 'refused', refusal: { code: 'idempotency-conflict' } });
     expect(remembered(state, lockdown, { ...meta, actor: { kind: 'operator', id: 'op-2' } })).toMatchObject({ kind: 'new' });
+    expect(remembered(NOTHING, lockdown, meta, (actorId, idem) => state.idempotency.get(`${actorId} ${idem}`))).toEqual({ kind: 'replay', seqs: [7] });
     expect(remembered(state, lockdown, { ...meta, idem: null })).toEqual({ kind: 'new', commandSha256: null });
     expect(remembered(state, lockdown, { ...meta, idem: '' })).toMatchObject({ kind: 'refused', refusal: { code: 'invalid' } });
     expect(remembered(state, lockdown, { ...meta, idem: 'x'.repeat(201) })).toMatchObject({ kind: 'refused' });

@@ -5,7 +5,7 @@
 import { canonicalJson, digestOf } from '@portcullis/policy-core';
 import type { Command, Meta, Refusal } from './command.ts';
 import { idempotencyKey } from './fold.ts';
-import type { PlaneState } from './state.ts';
+import type { IdempotentOutcome, PlaneState } from './state.ts';
 
 /** Longest key: a UUID with a prefix fits many times. */
 export const MAX_IDEMPOTENCY_KEY_LENGTH = 200;
@@ -15,13 +15,16 @@ export type Remembered =
   | { readonly kind: 'replay'; readonly seqs: readonly number[] }
   | { readonly kind: 'refused'; readonly refusal: Refusal };
 
-export function remembered(state: PlaneState, command: Command, meta: Meta): Remembered {
+/** Looks up an outcome that the state no longer holds. */
+export type OlderOutcome = (actorId: string, idem: string) => IdempotentOutcome | undefined;
+
+export function remembered(state: PlaneState, command: Command, meta: Meta, older: OlderOutcome = () => undefined): Remembered {
   if (meta.idem === null) return { kind: 'new', commandSha256: null };
   if (meta.idem === '' || meta.idem.length > MAX_IDEMPOTENCY_KEY_LENGTH) {
     return { kind: 'refused', refusal: { code: 'invalid', message: `an idempotency key has 1 to ${MAX_IDEMPOTENCY_KEY_LENGTH} characters` } };
   }
   const commandSha256 = fingerprint(command, meta);
-  const outcome = state.idempotency.get(idempotencyKey(meta.actor, meta.idem));
+  const outcome = state.idempotency.get(idempotencyKey(meta.actor, meta.idem)) ?? older(meta.actor.id, meta.idem);
   if (outcome === undefined) return { kind: 'new', commandSha256 };
   if (outcome.commandSha256 === commandSha256) return { kind: 'replay', seqs: outcome.seqs };
   return { kind: 'refused', refusal: { code: 'idempotency-conflict', message: 'this idempotency key was used for another command: use a new key' } };

@@ -26,7 +26,7 @@ export interface PlaneState {
   readonly hosts: ReadonlyMap<string, Host>;
   readonly operatorTokens: ReadonlyMap<string, OperatorToken>;
   readonly watch: { readonly failed: boolean; readonly problem: string | null; readonly sinceMs: number };
-  /** Outcomes by `<actor id> <idempotency key>` (L6). */
+  /** The newest outcomes by `<actor id> <idempotency key>` (L6); older ones are in the log. */
   readonly idempotency: ReadonlyMap<string, IdempotentOutcome>;
 }
 

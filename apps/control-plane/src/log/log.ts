@@ -2,7 +2,7 @@
  * The log: events in, durable and signed, events out. Each append extends the tree, signs the new head and commits in one
  * transaction; only then does it return (L2).
  */
-import { consistencyProof, edgeTiles, emptyEdge, encodeHash, extend, leafHash, openCheckpoint, rootOf, signCheckpoint } from '@portcullis/tlog';
+import { consistencyProof, decodeHash, edgeTiles, emptyEdge, encodeHash, extend, leafHash, openCheckpoint, restoreEdge, rootOf, signCheckpoint, TILE_WIDTH, tilePath } from '@portcullis/tlog';
 import type { Edge, Signer } from '@portcullis/tlog';
 import type { Recorded } from '../domain/events.ts';
 import type { Payload, Unsealed } from './codec.ts';
@@ -16,6 +16,8 @@ export interface Log {
   /** Throws DamagedLog where an event does not read back. */
   read(from: number, to: number): IterableIterator<Recorded>;
   find(query: EntryQuery): readonly number[];
+  /** Root of the tree of the first `size` entries, base64. */
+  rootAt(size: number): string;
   /** The newest signed head. */
   checkpoint(): string;
   /** Base64 hashes that show that the tree of `older` entries is the beginning of the present one; undefined for an impossible size. */
@@ -31,23 +33,23 @@ export interface OpenedLog {
 
 /**
  * Opens the log and, while its events are read, checks it: every leaf is recomputed, and the root must be the one that was
- * signed last. Throws DamagedLog.
+ * signed last. Throws DamagedLog. With `begin`, the edge of what is known already, only later events are read and checked, and the
+ * root must still be the signed one.
  */
-export function openLog(store: LogStore, signer: Signer, random: (bytes: number) => Uint8Array): OpenedLog {
-  let edge: Edge = emptyEdge();
+export function openLog(store: LogStore, signer: Signer, random: (bytes: number) => Uint8Array, begin: Edge = emptyEdge()): OpenedLog {
+  let edge: Edge = begin;
   const origin = signer.verifierKey.name;
 
   function* readAll(): IterableIterator<Recorded> {
-    let next = emptyEdge();
-    for (const stored of store.read(0, Number.MAX_SAFE_INTEGER)) {
-      const leaf = leafHash(stored.entry);
-      if (!stored.leaf.equals(leaf)) throw new DamagedLog(`event ${stored.seq} is not what was recorded: its bytes do not have the stored hash`);
-      if (stored.seq !== next.size) throw new DamagedLog(`event ${next.size} is missing: after it comes ${stored.seq}`);
-      next = extend(next, leaf).edge;
-      yield decode(store, stored);
+    const reading = readEvents(store, begin, Number.MAX_SAFE_INTEGER);
+    for (let next = reading.next(); ; next = reading.next()) {
+      if (next.done === true) {
+        checkHead(store, next.value, signer);
+        edge = next.value;
+        return;
+      }
+      yield next.value;
     }
-    checkHead(store, next, signer);
-    edge = next;
   }
 
   const seal = (events: readonly Unsealed[], contents: readonly Payload[]): { readonly edge: Edge; readonly recorded: readonly Recorded[] } => {
@@ -85,6 +87,7 @@ export function openLog(store: LogStore, signer: Signer, random: (bytes: number)
       for (const stored of store.read(from, Math.min(to, edge.size))) yield decode(store, stored);
     },
     find: (query) => store.find(query),
+    rootAt: (size) => (size === edge.size ? encodeHash(rootOf(edge)) : rootBefore(store, size)),
     checkpoint: () => store.checkpoint()?.note ?? '',
     consistency(older) {
       const made = consistencyProof(older, edge.size, edgeTiles(edge, (level, n) => store.tile(level, n)));
@@ -92,6 +95,37 @@ export function openLog(store: LogStore, signer: Signer, random: (bytes: number)
     },
   };
   return { log, events: readAll() };
+}
+
+/** Reads and checks the events after `begin` up to `to` (exclusive); returns the edge of the tree with them. Throws DamagedLog. */
+export function* readEvents(store: LogStore, begin: Edge, to: number): Generator<Recorded, Edge> {
+  let edge = begin;
+  for (const stored of store.read(begin.size, to)) {
+    const leaf = leafHash(stored.entry);
+    if (!stored.leaf.equals(leaf)) throw new DamagedLog(`event ${stored.seq} is not what was recorded: its bytes do not have the stored hash`);
+    if (stored.seq !== edge.size) throw new DamagedLog(`event ${edge.size} is missing: after it comes ${stored.seq}`);
+    const grown = extend(edge, leaf);
+    for (const { level, n, bytes } of grown.completed) {
+      if (Buffer.compare(store.tile(level, n) ?? Buffer.alloc(0), bytes) !== 0) throw new DamagedLog(`the stored hashes of ${tilePath(level, n)} are not those of the events before event ${grown.edge.size}`);
+    }
+    edge = grown.edge;
+    yield decode(store, stored);
+  }
+  return edge;
+}
+
+/** The edge of the first `size` entries from stored tiles; undefined where they do not give `root` (base64). */
+export function edgeAt(store: LogStore, size: number, root: string): Edge | undefined {
+  const loose = [...store.read(size - (size % TILE_WIDTH), size)].map(({ entry }) => leafHash(entry));
+  const hash = decodeHash(root);
+  const restored = hash === undefined ? undefined : restoreEdge({ size, root: hash }, (level, n) => store.tile(level, n), loose);
+  return restored?.ok === true ? restored.edge : undefined;
+}
+
+/** Each entry names the root before it. Empty where there is no such entry. */
+export function rootBefore(store: LogStore, seq: number): string {
+  for (const { entry } of store.read(seq, seq + 1)) return (JSON.parse(entry.toString('utf8')) as { readonly prev: string }).prev;
+  return '';
 }
 
 function checkHead(store: LogStore, edge: Edge, signer: Signer): void {

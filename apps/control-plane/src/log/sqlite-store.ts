@@ -93,6 +93,7 @@ function storeOf(db: Database.Database): LogStore {
        ORDER BY seq DESC LIMIT @limit`,
     )
     .pluck();
+  const keyed = db.prepare<[string, string], number>('SELECT seq FROM events WHERE actor_id = ? AND idem_key = ? ORDER BY idem_n').pluck();
   const writer = writerOf(db, hasPayload);
   const append = db.transaction((expectedSize: number, write: (writer: LogWriter) => void) => {
     const found = size.get();
@@ -105,6 +106,7 @@ function storeOf(db: Database.Database): LogStore {
       for (const row of events.iterate(from, to)) yield entryOf(row);
     },
     find: ({ types, ...query }: EntryQuery) => find.all({ ...query, types: types === null ? null : JSON.stringify(types) }),
+    keyed: (actorId, idem) => keyed.all(actorId, idem),
     payload: (sha256) => payload.get(sha256),
     hasPayload: (sha256) => hasPayload.get(sha256) !== undefined,
     tile: (level, n) => tile.get(level, n),

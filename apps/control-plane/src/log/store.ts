@@ -11,6 +11,8 @@ export interface LogStore {
   read(from: number, to: number): IterableIterator<StoredEntry>;
   /** The newest seqs that match, newest first. */
   find(query: EntryQuery): readonly number[];
+  /** The seqs that an actor's idempotency key stands for, in order. */
+  keyed(actorId: string, idem: string): readonly number[];
   payload(sha256: string): StoredPayload | undefined;
   hasPayload(sha256: string): boolean;
   /** A full tile of the tree. */
