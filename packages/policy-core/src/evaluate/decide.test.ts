@@ -336,6 +336,39 @@ describe('restrictions', () => {
   });
 });
 
+describe('snapshots', () => {
+  const identity = { server: 'github', labels: {} };
+  const context: CallContext = { ...identity, upstream: null, clientName: null, nowMs: NOON, staleMs: 0 };
+
+  it('[E6] a call is judged, counted and settled under the one it began with, whatever is compiled meanwhile', () => {
+    const counters = memoryCounters();
+    const limit = (count: number): Policy => parse('github.yaml', `tools: { x: { rules: [{ name: r, rate_limit: ${count}/hour }] } }`);
+    const old = compilePolicies([limit(1)], identity, null);
+    const began = decide({ enforcement: old, restrictions: [], call: tool('x'), context, counters });
+    const replaced = compilePolicies([parse('github.yaml', 'hide: [x]')], identity, null);
+    expect(decide({ enforcement: replaced, restrictions: [], call: tool('x'), context, counters }).decision.reason).toBe('hidden');
+    expect(decide({ enforcement: old, restrictions: [], call: tool('x'), context, counters }).decision.reason).toBe('limit');
+    began.settle('error');
+    expect(decide({ enforcement: old, restrictions: [], call: tool('x'), context, counters }).decision.decision).toBe('allow');
+  });
+
+  it('[E6] nothing that goes in is ever changed', () => {
+    const policies = [parse('github.yaml', 'hide: [b, "c*"]\nread_only: [a]\ntools: { a: { rules: [{ name: r, rate_limit: 1/hour }, { name: s, conditions: [{ path: args.m, op: neq, value: { b: 1, a: 2 } }] }] }, "*": }')];
+    const call = tool('a', { m: { z: 1, a: [1, 2] } });
+    const judge = (): Decision => decide({ enforcement: compilePolicies(deepFrozen(policies), identity, null), restrictions: deepFrozen([]), call: deepFrozen(call), context: deepFrozen(context), counters: memoryCounters() }).decision;
+    expect(judge()).toEqual(judge());
+    expect(judge().decision).toBe('allow');
+  });
+});
+
+function deepFrozen<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const part of Object.values(value)) deepFrozen(part);
+  }
+  return value;
+}
+
 describe('hostile names', () => {
   it('are ordinary strings: __proto__, constructor, toString', () => {
     const judge = gate({ 'github.yaml': 'tools: { a: { rules: [{ name: r, conditions: [{ path: args.constructor, op: exists, value: false }, { path: args.__proto__.x, op: exists, value: false }] }] } }' });
