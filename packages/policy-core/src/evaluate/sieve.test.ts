@@ -111,6 +111,8 @@ describe('a sieve', () => {
     const compiled = ruleOf([condition('neq', { kind: 'string', value: 'a' }, 'args.constructor')]);
     expect(asked(compiled, {})).toBe(false);
     expect(asked(compiled, { constructor: 'b' })).toBe(true);
+    const inherited = Object.create({ x: 'b' }) as JsonObject;
+    expect(asked(ruleOf([condition('neq', { kind: 'string', value: 'a' })]), inherited)).toBe(false);
   });
 
   it('leaves to the rules what counts, reads counters, applies to some calls only, denies, or cannot be compiled', () => {
