@@ -14,6 +14,7 @@ import { addCause, evaluationOf, noFindings } from './findings.ts';
 import { INTERNAL_ERROR, noPolicyMessage, staleMessage, wrongUpstreamMessage } from './messages.ts';
 import { compareBytes } from './order.ts';
 import { compilePolicy } from './policy.ts';
+import type { CompiledPolicy } from './policy.ts';
 import type { SharedTests } from './rule.ts';
 import { nameOf } from './subject.ts';
 
@@ -29,7 +30,7 @@ export function compilePolicies(policies: readonly Policy[], identity: ProxyIden
     .filter(({ match }) => selects(match, identity))
     .sort((a, b) => compareBytes(a.id, b.id));
   const shared: SharedTests = new Map();
-  const compiled = applying.map((policy) => compilePolicy(policy, identity.server, shared));
+  const compiled = applying.map((policy) => compiledOnce(policy, identity.server, shared));
   const dispatch = compileDispatch(compiled);
   const enforced = compiled.filter(({ policy }) => policy.mode === 'enforce');
   const misnamed = applying.filter((policy) => !knowsUpstream(policy, upstream));
@@ -47,11 +48,26 @@ export function compilePolicies(policies: readonly Policy[], identity: ProxyIden
     listsAsReadOnly,
     admitted,
     wrongUpstream: misnamed.some(({ mode }) => mode === 'enforce'),
-    usesCounters: applying.some((policy) => policyRules(policy).some(usesCounter)),
+    usesCounters: applying.some(needsCounters),
     onStaleMs: staleAfter.length === 0 ? null : Math.min(...staleAfter),
     policies: applying,
     allowedBy: applying.map((policy) => ({ by: 'policy', source: policy.id, rule: null, entry: null, at: policy.defaultAt })),
   };
+}
+
+/**
+ * Compiled policies by their policy, for the server they were last compiled for: from one version to the next most policies stay
+ * the same objects, and are neither compiled again nor warmed up again. A compiled policy depends on nothing else, and never changes
+ * what it says. It may keep alive the conditions of those that it was first compiled with.
+ */
+const compiledPolicies = new WeakMap<Policy, { readonly server: string; readonly compiled: CompiledPolicy }>();
+
+function compiledOnce(policy: Policy, server: string, shared: SharedTests): CompiledPolicy {
+  const known = compiledPolicies.get(policy);
+  if (known?.server === server) return known.compiled;
+  const compiled = compilePolicy(policy, server, shared);
+  compiledPolicies.set(policy, { server, compiled });
+  return compiled;
 }
 
 /** What is asked before any policy is: freshness, the upstream's identity, admission. Returns what it found in `findings`. */
@@ -115,8 +131,15 @@ function compileNames(names: readonly PlacedName[]): (name: string) => boolean {
   return (name) => globs.some((matches) => matches(name));
 }
 
-function policyRules(policy: Policy): readonly Rule[] {
-  return SECTIONS.flatMap((section) => (policy[section] ?? []).flatMap(({ rules }) => rules));
+const counterNeeds = new WeakMap<Policy, boolean>();
+
+/** Whether a rule of the policy reads or keeps a count; found out once for each policy. */
+function needsCounters(policy: Policy): boolean {
+  const known = counterNeeds.get(policy);
+  if (known !== undefined) return known;
+  const needs = SECTIONS.some((section) => (policy[section] ?? []).some(({ rules }) => rules.some(usesCounter)));
+  counterNeeds.set(policy, needs);
+  return needs;
 }
 
 function usesCounter(rule: Rule): boolean {
