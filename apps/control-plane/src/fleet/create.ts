@@ -14,6 +14,8 @@ import { enforces, isSlow, relabelled } from '../domain/link.ts';
 import type { Refused } from '../domain/link.ts';
 import type { Host, PlaneState } from '../domain/state.ts';
 import type { Plane } from '../plane.ts';
+import { eventLoop } from '../timers.ts';
+import type { Timers } from '../timers.ts';
 import { makeCuts } from './cuts.ts';
 import type { Cuts } from './cuts.ts';
 import { closeSocket, makeDoor } from './door.ts';
@@ -39,11 +41,16 @@ export interface FleetOptions {
   readonly now: () => number;
   readonly random?: (bytes: number) => Uint8Array;
   readonly heartbeatMs?: number;
+  readonly timers?: Timers;
+  /** Instead of fleet.db. */
+  readonly ledger?: Ledger;
 }
 
 export interface LiveFleet extends Fleet {
   /** Serves /v1/link on the server's upgrades. */
   attach(server: Server): void;
+  /** Serves a socket that is open already, as `attach` does with each one that it accepts. */
+  greet(socket: WebSocket): void;
   /** Says goodbye to every proxy, spread over a few seconds of return, and stops. */
   close(): Promise<void>;
 }
@@ -53,12 +60,15 @@ const MAX_PROXIES_PER_HOST = 1_000;
 const FLUSH_MS = 1_000;
 /** Proxies come back within this range after the plane went away (full jitter on top is theirs). */
 const RETURN_MS = [200, 3_000] as const;
+/** Sockets that have not closed by then are cut. */
+const FAREWELL_MS = 1_000;
 /** What refused content is remembered of proxies that are away. */
 const MAX_REMEMBERED = 10_000;
 
 /** Everything that the live fleet consists of. */
 interface Live {
   readonly options: FleetOptions;
+  readonly timers: Timers;
   readonly ledger: Ledger;
   readonly cuts: Cuts;
   readonly sessions: Map<string, Session>;
@@ -74,35 +84,38 @@ interface Live {
 /** Starts the fleet of a plane. Nothing is served before `attach`. */
 export function createFleet(options: FleetOptions): LiveFleet {
   const { plane, keys } = options;
-  const ledger = openLedger(path.join(options.dataDir, 'fleet.db'));
+  const ledger = options.ledger ?? openLedger(path.join(options.dataDir, 'fleet.db'));
+  const timers = options.timers ?? eventLoop;
   const live: Live = {
     options,
+    timers,
     ledger,
     cuts: makeCuts(keys.sign, plane.state(), plane.policies()),
     sessions: new Map(),
     barred: new Map(),
     progress: makeProgress(),
-    changes: makeChanges(),
+    changes: makeChanges(timers),
     queue: makeQueue((session) => {
       if (isHere(live, session)) pushTo(session, live.cuts.of(session.identity), options.now(), 'everything');
-    }),
+    }, timers),
     head: plane.state().version,
   };
-  const door = makeDoor({ state: () => plane.state(), random: options.random ?? randomBytes, onProxy: (proxy) => admit(live, proxy) });
+  const door = makeDoor({ state: () => plane.state(), random: options.random ?? randomBytes, timers, onProxy: (proxy) => admit(live, proxy) });
   const stopHearing = plane.onRecorded((events, state) => recorded(live, events, state));
-  const timers = [setInterval(() => beat(live), options.heartbeatMs ?? linkLimits.HEARTBEAT_MS), setInterval(() => flushQuietly(ledger), FLUSH_MS)];
+  const beats = [timers.every(options.heartbeatMs ?? linkLimits.HEARTBEAT_MS, () => beat(live)), timers.every(FLUSH_MS, () => flushQuietly(ledger))];
   return {
     proxies: () => viewsOf(rosterOf(live)),
     progress: (version) => progressOf(version, rosterOf(live), live.progress.tookMs(version)),
     onChange: live.changes.listen,
     enforced: (query) => ledger.enforced(query),
     attach: (server) => door.attach(server),
+    greet: (socket) => door.greet(socket),
     close: async () => {
       door.shut();
       stopHearing();
-      for (const timer of timers) clearInterval(timer);
+      for (const stop of beats) stop();
       live.queue.stop();
-      await farewell([...live.sessions.values()]);
+      await farewell([...live.sessions.values()], timers);
       live.changes.stop();
       ledger.close();
     },
@@ -146,9 +159,9 @@ function admit(live: Live, { socket, hello, host }: { readonly socket: WebSocket
   const name = nameOf(hello);
   const before = live.sessions.get(name);
   if (before !== undefined) drop(before, 'replaced');
-  else if (sessionsOf(live, hello.host).length >= MAX_PROXIES_PER_HOST) return closeSocket(socket, 'too-many');
+  else if (sessionsOf(live, hello.host).length >= MAX_PROXIES_PER_HOST) return closeSocket(socket, 'too-many', live.timers);
   live.ledger.takeCounter(hello.host, hello.counter, at);
-  const session = makeSession(socket, hello, host, live.barred.get(`${name} ${hello.build}`) ?? new Map(), at);
+  const session = makeSession({ socket, hello, host, barred: live.barred.get(`${name} ${hello.build}`) ?? new Map(), nowMs: at, timers: live.timers });
   live.sessions.set(name, session);
   live.ledger.seen({ ...session.key, upstream: hello.upstream, atMs: at });
   socket.on('error', () => socket.terminate());
@@ -239,7 +252,7 @@ function remember(barred: Map<string, ReadonlyMap<string, Refused>>, name: strin
 }
 
 /** Tells every proxy that the plane goes away and when to come back; waits a moment for the sockets to close. */
-async function farewell(sessions: readonly Session[]): Promise<void> {
+async function farewell(sessions: readonly Session[], timers: Timers): Promise<void> {
   const goodbye = Buffer.from(plainFrame({ frame: 'goodbye', reason: 'the plane is going away', retryAfterMs: RETURN_MS }));
   const closed = sessions.map((session) => {
     session.socket.send(goodbye, { binary: false });
@@ -247,7 +260,7 @@ async function farewell(sessions: readonly Session[]): Promise<void> {
     drop(session, 'going-away');
     return waiting;
   });
-  await Promise.race([Promise.all(closed), new Promise((resolve) => setTimeout(resolve, 1_000))]);
+  await Promise.race([Promise.all(closed), new Promise<void>((resolve) => timers.after(FAREWELL_MS, resolve))]);
   for (const session of sessions) session.socket.terminate();
 }
 

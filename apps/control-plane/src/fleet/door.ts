@@ -9,6 +9,7 @@ import type { CloseReason, HelloHeader } from '@portcullis/policy-core';
 import { WebSocketServer } from 'ws';
 import type { RawData, WebSocket } from 'ws';
 import type { Host, PlaneState } from '../domain/state.ts';
+import type { Timers } from '../timers.ts';
 
 export const LINK_PATH = '/v1/link';
 
@@ -19,6 +20,8 @@ const MAX_SOCKETS = 20_000;
 
 export interface Door {
   attach(server: Server): void;
+  /** Asks a socket that is open who it is. */
+  greet(socket: WebSocket): void;
   /** Refuses whoever comes from now on. */
   shut(): void;
 }
@@ -26,12 +29,13 @@ export interface Door {
 export interface DoorOptions {
   readonly state: () => PlaneState;
   readonly random: (bytes: number) => Uint8Array;
+  readonly timers: Timers;
   /** A proxy that has proved its host's key. The socket is paused; the caller listens to it and resumes it. */
   readonly onProxy: (proxy: { readonly socket: WebSocket; readonly hello: HelloHeader; readonly host: Host }) => void;
 }
 
 /** Makes the door; it lets nobody in before it is attached to a server. */
-export function makeDoor({ state, random, onProxy }: DoorOptions): Door {
+export function makeDoor({ state, random, timers, onProxy }: DoorOptions): Door {
   let open = true;
   let unproved = 0;
   const sockets = new WebSocketServer({
@@ -56,7 +60,7 @@ export function makeDoor({ state, random, onProxy }: DoorOptions): Door {
   function greet(socket: WebSocket): void {
     const nonce = Buffer.from(random(32)).toString('base64url');
     unproved += 1;
-    const timer = setTimeout(() => done('hello-timeout'), linkLimits.HELLO_MS);
+    const stop = timers.after(linkLimits.HELLO_MS, () => done('hello-timeout'));
     const gone = (): void => done(null);
     // ws emits `error` before `close`; what matters is that the socket is gone.
     const ignore = (): void => undefined;
@@ -76,9 +80,9 @@ export function makeDoor({ state, random, onProxy }: DoorOptions): Door {
       if (finished) return;
       finished = true;
       unproved -= 1;
-      clearTimeout(timer);
+      stop();
       socket.off('close', gone);
-      if (reason !== null) closeSocket(socket, reason);
+      if (reason !== null) closeSocket(socket, reason, timers);
     }
   }
 
@@ -86,6 +90,7 @@ export function makeDoor({ state, random, onProxy }: DoorOptions): Door {
     attach: (server) => {
       server.on('upgrade', upgrade);
     },
+    greet,
     shut: () => {
       open = false;
     },
@@ -108,12 +113,10 @@ function prove(source: string, nonce: string, state: PlaneState): Proved {
 }
 
 /** Closes a socket for a reason, and for good if the other end does not answer. */
-export function closeSocket(socket: WebSocket, reason: CloseReason): void {
+export function closeSocket(socket: WebSocket, reason: CloseReason, timers: Timers): void {
   socket.close(LINK_CLOSE_CODE, reason);
   // A peer that reads nothing never answers the close; it gets no longer than this.
-  const kill = setTimeout(() => socket.terminate(), CLOSE_MS);
-  kill.unref();
-  socket.once('close', () => clearTimeout(kill));
+  socket.once('close', timers.idly(CLOSE_MS, () => socket.terminate()));
 }
 
 const CLOSE_MS = 2_000;

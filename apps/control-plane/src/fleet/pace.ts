@@ -1,5 +1,7 @@
 /** Pace: many sockets are served a few per turn, and many changes are told as one. */
 
+import type { Stop, Timers } from '../timers.ts';
+
 /** Things served in one turn of the event loop, so that a restriction or an answer never waits for all of them. */
 const SERVED_PER_TURN = 200;
 /** Whoever watches is told at most once in this time: thousands of answers arrive within a few milliseconds. */
@@ -18,7 +20,7 @@ export interface Changes {
 }
 
 /** Serves what is added, in order, a few per turn of the event loop. */
-export function makeQueue<T>(serve: (item: T) => void): Queue<T> {
+export function makeQueue<T>(serve: (item: T) => void, timers: Pick<Timers, 'soon'>): Queue<T> {
   const waiting = new Set<T>();
   let scheduled = false;
   let stopped = false;
@@ -36,7 +38,7 @@ export function makeQueue<T>(serve: (item: T) => void): Queue<T> {
   function schedule(): void {
     if (scheduled || stopped || waiting.size === 0) return;
     scheduled = true;
-    setImmediate(turn);
+    timers.soon(turn);
   }
   return {
     add: (items) => {
@@ -50,22 +52,20 @@ export function makeQueue<T>(serve: (item: T) => void): Queue<T> {
 }
 
 /** Tells listeners that something changed, not more often than they can use it. */
-export function makeChanges(): Changes {
+export function makeChanges(timers: Pick<Timers, 'after'>): Changes {
   const listeners = new Set<() => void>();
-  let timer: NodeJS.Timeout | null = null;
+  let stop: Stop | null = null;
   return {
     note: () => {
-      timer ??= setTimeout(() => {
-        timer = null;
+      stop ??= timers.after(CHANGE_MS, () => {
+        stop = null;
         for (const listener of listeners) listener();
-      }, CHANGE_MS);
+      });
     },
     listen: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    stop: () => {
-      if (timer !== null) clearTimeout(timer);
-    },
+    stop: () => stop?.(),
   };
 }

@@ -6,6 +6,7 @@ import type { DecisionStore } from '../decisions/decisions.ts';
 import { acknowledged, openLink, plan, refused } from '../domain/link.ts';
 import type { Link, Refused, Urgency, Want } from '../domain/link.ts';
 import type { Host, PlaneState } from '../domain/state.ts';
+import type { Timers } from '../timers.ts';
 import type { Wanted } from './cuts.ts';
 import { closeSocket, textOf } from './door.ts';
 import type { ProxyKey } from './ledger.ts';
@@ -13,6 +14,7 @@ import type { ProxyKey } from './ledger.ts';
 /** A proxy that is here. The shell's own record: replaced fields, no hidden state. */
 export interface Session {
   readonly socket: WebSocket;
+  readonly timers: Timers;
   readonly key: ProxyKey;
   readonly hello: HelloHeader;
   /** The same object until the host's labels change. */
@@ -31,6 +33,16 @@ export interface Session {
   credit: number;
 }
 
+/** A proxy that has proved its host's key, and what it refused before. */
+export interface Arrival {
+  readonly socket: WebSocket;
+  readonly hello: HelloHeader;
+  readonly host: Host;
+  readonly barred: ReadonlyMap<string, Refused>;
+  readonly nowMs: number;
+  readonly timers: Timers;
+}
+
 /** Wants remembered per proxy: more changes than this within one round trip are answered by the newest anyway. */
 const MAX_WANTS = 8;
 /** What may wait in a socket's buffer besides one snapshot before its proxy counts as one that does not read. */
@@ -38,10 +50,11 @@ const MAX_WAITING_BYTES = 2 * 1024 * 1024;
 /** Decision frames a second: ten thousand decisions. */
 const DECISION_FRAMES_PER_SECOND = 20;
 
-export function makeSession(socket: WebSocket, hello: HelloHeader, host: Host, barred: ReadonlyMap<string, Refused>, nowMs: number): Session {
+export function makeSession({ socket, hello, host, barred, nowMs, timers }: Arrival): Session {
   const held = { policies: hello.policies, restrictions: hello.restrictions, pending: hello.pending, inFlight: 0 };
   return {
     socket,
+    timers,
     key: { host: hello.host, server: hello.server, boot: hello.boot },
     hello,
     identity: { server: hello.server, labels: host.labels },
@@ -94,7 +107,7 @@ export function welcome(session: Session, state: PlaneState, wanted: Wanted, sig
 }
 
 export function drop(session: Session, reason: CloseReason): void {
-  closeSocket(session.socket, reason);
+  closeSocket(session.socket, reason, session.timers);
   // A proxy that does not read would keep what was sent to it in memory until the close is answered.
   if (reason === 'slow' || reason === 'silent') session.socket.terminate();
 }

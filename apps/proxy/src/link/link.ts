@@ -9,6 +9,7 @@ import { WebSocket } from 'ws';
 import type { RawData } from 'ws';
 import { startStale, ticked } from '../guard/freshness.ts';
 import { held } from '../guard/guard.ts';
+import { eventLoop } from '../timers.ts';
 import { makeBackoff } from './backoff.ts';
 import { report, say, staleNow } from './live.ts';
 import type { Connection, LinkOptions, Live } from './live.ts';
@@ -40,6 +41,8 @@ const STALE_WRITE_MS = 30_000;
 /** A connection that lasts this long ends the growing of waits. */
 const STABLE_MS = 60_000;
 const HANDSHAKE_MS = 10_000;
+/** What the welcome must repeat: nobody guesses it, nobody sees it twice. */
+const NONCE_BYTES = 32;
 /** Frames that may wait while one is being stored, before no more is read. */
 const MAX_PENDING = 32;
 /** Whoever was turned away for what it is comes back slowly. */
@@ -49,8 +52,10 @@ const SLOW_REASONS: ReadonlySet<CloseReason> = new Set<CloseReason>(['revoked', 
 /** Starts the link; it tries for ever until it is closed. */
 export function startLink(options: LinkOptions): Link {
   const now = options.clocks();
+  const timers = options.timers ?? eventLoop;
   const live: Live = {
     options,
+    timers,
     backoff: makeBackoff(options.random ?? Math.random),
     guard: options.state,
     freshness: startStale(options.lastGood.readStale(now.wallMs), now),
@@ -60,7 +65,7 @@ export function startLink(options: LinkOptions): Link {
     closed: false,
     waiting: new Set(),
   };
-  const timers = [setInterval(() => beat(live), BEAT_MS), setInterval(() => writeStale(live), STALE_WRITE_MS)];
+  const beats = [timers.every(BEAT_MS, () => beat(live)), timers.every(STALE_WRITE_MS, () => writeStale(live))];
   connect(live);
   return {
     staleMs: () => staleNow(live),
@@ -71,8 +76,8 @@ export function startLink(options: LinkOptions): Link {
     settled: (withinMs) => settled(live, withinMs),
     close: async () => {
       live.closed = true;
-      for (const timer of timers) clearInterval(timer);
-      if (live.retry !== null) clearTimeout(live.retry);
+      for (const stop of beats) stop();
+      live.retry?.();
       writeStale(live);
       await farewell(live);
     },
@@ -81,7 +86,19 @@ export function startLink(options: LinkOptions): Link {
 
 function connect(live: Live): void {
   const { options } = live;
-  const socket = new WebSocket(options.url, {
+  const socket = (options.open ?? openSocket)(options.url);
+  const asked = options.clocks();
+  const nonce = Buffer.from((options.randomBytes ?? randomBytes)(NONCE_BYTES));
+  const connection: Connection = { socket, phase: 'challenge', answer: nonce.toString('base64url'), asked, lastHeardMs: asked.monoMs, work: Promise.resolve(), pending: 0 };
+  live.connection = connection;
+  socket.on('message', (data, binary) => receive(live, connection, data, binary));
+  // The reason is in `close`, which always follows.
+  socket.on('error', () => undefined);
+  socket.on('close', (code, reason) => lost(live, connection, closeReason(code, reason.toString())));
+}
+
+function openSocket(url: string): WebSocket {
+  return new WebSocket(url, {
     perMessageDeflate: false,
     maxPayload: linkLimits.MAX_DOWN_BYTES,
     maxFragments: linkLimits.MAX_FRAGMENTS,
@@ -89,13 +106,6 @@ function connect(live: Live): void {
     handshakeTimeout: HANDSHAKE_MS,
     followRedirects: false,
   });
-  const asked = options.clocks();
-  const connection: Connection = { socket, phase: 'challenge', answer: randomBytes(32).toString('base64url'), asked, lastHeardMs: asked.monoMs, work: Promise.resolve(), pending: 0 };
-  live.connection = connection;
-  socket.on('message', (data, binary) => receive(live, connection, data, binary));
-  // The reason is in `close`, which always follows.
-  socket.on('error', () => undefined);
-  socket.on('close', (code, reason) => lost(live, connection, closeReason(code, reason.toString())));
 }
 
 function lost(live: Live, connection: Connection, reason: CloseReason | null): void {
@@ -110,7 +120,7 @@ function lost(live: Live, connection: Connection, reason: CloseReason | null): v
     live.backoff.atLeast(SLOW_RETRY_MS);
   }
   live.refusedBy = reason !== null && SLOW_REASONS.has(reason) ? reason : null;
-  live.retry = setTimeout(() => connect(live), live.backoff.next());
+  live.retry = live.timers.after(live.backoff.next(), () => connect(live));
 }
 
 function receive(live: Live, connection: Connection, data: RawData, binary: boolean): void {
@@ -145,12 +155,12 @@ function settled(live: Live, withinMs: number): Promise<boolean> {
   if (staleNow(live) === 0) return Promise.resolve(true);
   return new Promise((resolve) => {
     const done = (fresh: boolean) => (): void => {
-      clearTimeout(timer);
+      stop();
       live.waiting.delete(yes);
       resolve(fresh);
     };
     const yes = done(true);
-    const timer = setTimeout(done(false), withinMs);
+    const stop = live.timers.after(withinMs, done(false));
     live.waiting.add(yes);
   });
 }
@@ -158,15 +168,15 @@ function settled(live: Live, withinMs: number): Promise<boolean> {
 /** Long enough for a goodbye to leave; the agent waits for nothing. */
 const FAREWELL_MS = 300;
 
-async function farewell({ connection }: Live): Promise<void> {
+async function farewell({ connection, timers }: Live): Promise<void> {
   if (connection === null) return;
   const { socket } = connection;
   const gone = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   if (connection.phase === 'linked') say(connection, { frame: 'goodbye' });
   else socket.terminate();
-  const killer = setTimeout(() => socket.terminate(), FAREWELL_MS);
+  const stop = timers.after(FAREWELL_MS, () => socket.terminate());
   await gone;
-  clearTimeout(killer);
+  stop();
 }
 
 function textOf(data: RawData): string {

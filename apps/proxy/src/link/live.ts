@@ -9,6 +9,7 @@ import { coherentVersion, held } from '../guard/guard.ts';
 import type { GuardState } from '../guard/guard.ts';
 import type { LastGood } from '../store/last-good.ts';
 import type { Outbox } from '../store/outbox.ts';
+import type { Stop, Timers } from '../timers.ts';
 import type { Backoff } from './backoff.ts';
 
 export interface LinkOptions {
@@ -33,6 +34,10 @@ export interface LinkOptions {
   readonly clocks: () => Clocks;
   /** From 0 to 1. */
   readonly random?: () => number;
+  readonly randomBytes?: (bytes: number) => Uint8Array;
+  readonly timers?: Timers;
+  /** Opens a socket to the plane. */
+  readonly open?: (url: string) => WebSocket;
   /** One line for stderr, when something changes that an operator would want to know. */
   readonly tell: (line: string) => void;
 }
@@ -40,12 +45,13 @@ export interface LinkOptions {
 /** The link's own record. */
 export interface Live {
   readonly options: LinkOptions;
+  readonly timers: Timers;
   readonly backoff: Backoff;
   guard: GuardState;
   freshness: Freshness;
   connection: Connection | null;
   refusedBy: CloseReason | null;
-  retry: NodeJS.Timeout | null;
+  retry: Stop | null;
   closed: boolean;
   readonly waiting: Set<() => void>;
 }

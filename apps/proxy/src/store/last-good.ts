@@ -5,12 +5,12 @@
  * part stay; restrictions are kept twice, because they must not fall back.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync, renameSync } from 'node:fs';
-import { open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestOf } from '@portcullis/policy-core';
 import type { Evidence, Persist } from '../guard/guard.ts';
 import type { Stored, StoredVersion } from '../guard/restore.ts';
+import { fileSystem } from './disk.ts';
+import type { Disk } from './disk.ts';
 
 export interface LastGood {
   /** Everything that is readable; damaged copies are left out. */
@@ -31,8 +31,6 @@ const MAX_RECORD_BYTES = 52 * 1024 * 1024;
 /** Contradictions kept; the first ones tell most. */
 const MAX_EVIDENCE = 64;
 const NAME = /^(policies|restrictions|head)-(\d{16})-[0-9a-f]{12}\.\d$/;
-const OWNER_ONLY = 0o600;
-const OWNER_ONLY_DIRECTORY = 0o700;
 
 /** The folder of one log and server under `$PORTCULLIS_HOME`; readable, and distinct for distinct names on every file system. */
 export function lastGoodDirectory(home: string, log: string, server: string): string {
@@ -49,9 +47,9 @@ function folderOf(name: string): string {
 }
 
 /** Opens the folder, and makes it if it is not there. Throws where it cannot be used. */
-export function openLastGood(directory: string): LastGood {
-  mkdirSync(directory, { recursive: true, mode: OWNER_ONLY_DIRECTORY });
-  removeLeftovers(directory);
+export function openLastGood(directory: string, disk: Disk = fileSystem): LastGood {
+  disk.makeFolder(directory);
+  removeLeftovers(disk, directory);
 
   async function write({ kind, version, text }: Persist): Promise<void> {
     const name = `${kind}-${String(version).padStart(16, '0')}-${digestOf(text).slice(0, 12)}`;
@@ -59,62 +57,42 @@ export function openLastGood(directory: string): LastGood {
     const copies = kind === 'restrictions' ? [0, 1] : [0];
     for (const copy of copies) {
       const unfinished = join(directory, `${randomUUID()}.tmp`);
-      await writeDurably(unfinished, bytes);
-      await rename(unfinished, join(directory, `${name}.${copy}`));
+      await disk.writeDurably(unfinished, bytes);
+      await disk.renameLater(unfinished, join(directory, `${name}.${copy}`));
     }
-    await syncDirectory(directory);
-    await prune(directory, kind);
+    // A rename is durable once its directory is.
+    await disk.syncFolder(directory);
+    await prune(disk, directory, kind);
   }
 
   return {
-    read: () => ({ policies: readPart(directory, 'policies'), restrictions: readPart(directory, 'restrictions'), head: readPart(directory, 'head') }),
+    read: () => ({ policies: readPart(disk, directory, 'policies'), restrictions: readPart(disk, directory, 'restrictions'), head: readPart(disk, directory, 'head') }),
     write,
-    keepEvidence: (evidence, nowMs) => keepEvidence(join(directory, 'evidence'), evidence, nowMs),
-    readStale: (nowMs) => readStale(directory, nowMs),
-    writeStale: (staleMs, nowMs) => writeStale(directory, staleMs, nowMs),
+    keepEvidence: (evidence, nowMs) => keepEvidence(disk, join(directory, 'evidence'), evidence, nowMs),
+    readStale: (nowMs) => readStale(disk, directory, nowMs),
+    writeStale: (staleMs, nowMs) => writeStale(disk, directory, staleMs, nowMs),
   };
 }
 
-async function writeDurably(file: string, bytes: Uint8Array): Promise<void> {
-  const handle = await open(file, 'w', OWNER_ONLY);
-  try {
-    await handle.writeFile(bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** A rename is durable once its directory is. */
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 /** Removes what is older than the versions kept. Another process may do the same at the same time. */
-async function prune(directory: string, kind: Persist['kind']): Promise<void> {
-  const files = (await readdir(directory)).filter((name) => NAME.exec(name)?.[1] === kind);
+async function prune(disk: Disk, directory: string, kind: Persist['kind']): Promise<void> {
+  const files = (await disk.namesLater(directory)).filter((name) => NAME.exec(name)?.[1] === kind);
   const kept = new Set(newestFirst(files).slice(0, VERSIONS_KEPT));
-  await Promise.all(files.filter((name) => !kept.has(versionOf(name))).map((name) => rm(join(directory, name), { force: true })));
+  await Promise.all(files.filter((name) => !kept.has(versionOf(name))).map((name) => disk.removeLater(join(directory, name))));
 }
 
-function readPart(directory: string, kind: Persist['kind']): readonly StoredVersion[] {
-  const files = readdirSync(directory).filter((name) => NAME.exec(name)?.[1] === kind);
+function readPart(disk: Disk, directory: string, kind: Persist['kind']): readonly StoredVersion[] {
+  const files = disk.names(directory).filter((name) => NAME.exec(name)?.[1] === kind);
   return newestFirst(files).map((version) => ({
     version,
-    copies: files.filter((name) => versionOf(name) === version).flatMap((name) => readRecord(join(directory, name))),
+    copies: files.filter((name) => versionOf(name) === version).flatMap((name) => readRecord(disk, join(directory, name))),
   }));
 }
 
 /** The record's text, or nothing where a single bit of it is not as it was written. */
-function readRecord(file: string): readonly string[] {
+function readRecord(disk: Disk, file: string): readonly string[] {
   try {
-    if (statSync(file).size > MAX_RECORD_BYTES) return [];
-    const bytes = readFileSync(file);
+    const bytes = disk.read(file, MAX_RECORD_BYTES);
     const end = bytes.indexOf(0x0a);
     const text = bytes.subarray(end + 1);
     return end > 0 && bytes.subarray(0, end).toString('latin1') === digestOf(text) ? [text.toString('utf8')] : [];
@@ -134,37 +112,39 @@ function versionOf(name: string): number {
 /** What a killed process did not finish. A living one writes for milliseconds. */
 const UNFINISHED_MS = 60 * 60 * 1000;
 
-function removeLeftovers(directory: string): void {
-  for (const name of readdirSync(directory)) {
+function removeLeftovers(disk: Disk, directory: string): void {
+  for (const name of disk.names(directory)) {
     if (!name.endsWith('.tmp')) continue;
     const file = join(directory, name);
     try {
-      if (Date.now() - statSync(file).mtimeMs > UNFINISHED_MS) rmSync(file, { force: true });
+      if (disk.ageMs(file) > UNFINISHED_MS) disk.remove(file);
     } catch {
       // Another process has just removed it.
     }
   }
 }
 
-function keepEvidence(directory: string, evidence: Evidence, nowMs: number): void {
+function keepEvidence(disk: Disk, directory: string, evidence: Evidence, nowMs: number): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: OWNER_ONLY_DIRECTORY });
+    disk.makeFolder(directory);
     const text = `${JSON.stringify({ at: new Date(nowMs).toISOString(), ...evidence }, null, 2)}\n`;
     const name = `${evidence.what}-${digestOf(JSON.stringify(evidence)).slice(0, 16)}.json`;
-    const known = readdirSync(directory);
+    const known = disk.names(directory);
     if (known.includes(name) || known.length >= MAX_EVIDENCE) return;
-    writeFileSync(join(directory, name), text, { mode: OWNER_ONLY, flag: 'wx' });
+    disk.create(join(directory, name), text);
   } catch {
     // The refusal stands and is reported to the plane; only the copy for later is missing.
   }
 }
 
 const STALE_FILE = 'stale.json';
+/** Two numbers. */
+const MAX_STALE_BYTES = 1024;
 
 /** Stale for as long as was written, and for the time since then; the clock may have been set back meanwhile, then only the former. */
-function readStale(directory: string, nowMs: number): number {
+function readStale(disk: Disk, directory: string, nowMs: number): number {
   try {
-    const { staleMs, writtenAtMs } = JSON.parse(readFileSync(join(directory, STALE_FILE), 'utf8')) as { staleMs: unknown; writtenAtMs: unknown };
+    const { staleMs, writtenAtMs } = JSON.parse(disk.read(join(directory, STALE_FILE), MAX_STALE_BYTES).toString('utf8')) as { staleMs: unknown; writtenAtMs: unknown };
     if (typeof staleMs !== 'number' || typeof writtenAtMs !== 'number' || !Number.isFinite(staleMs) || !Number.isFinite(writtenAtMs)) return Number.MAX_SAFE_INTEGER;
     return Math.max(0, staleMs) + Math.max(0, nowMs - writtenAtMs);
   } catch (error) {
@@ -174,12 +154,12 @@ function readStale(directory: string, nowMs: number): number {
 }
 
 /** Best effort and not durable: what a power cut loses is half a minute of a stale time. */
-function writeStale(directory: string, staleMs: number, nowMs: number): void {
+function writeStale(disk: Disk, directory: string, staleMs: number, nowMs: number): void {
   const unfinished = join(directory, `${randomUUID()}.tmp`);
   try {
-    writeFileSync(unfinished, JSON.stringify({ staleMs, writtenAtMs: nowMs }), { mode: OWNER_ONLY });
-    renameSync(unfinished, join(directory, STALE_FILE));
+    disk.create(unfinished, JSON.stringify({ staleMs, writtenAtMs: nowMs }));
+    disk.rename(unfinished, join(directory, STALE_FILE));
   } catch {
-    rmSync(unfinished, { force: true });
+    disk.remove(unfinished);
   }
 }
