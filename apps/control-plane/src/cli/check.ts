@@ -3,12 +3,11 @@
  * document at once, the tests inside the documents, and what only the whole set shows.
  */
 import { createHash } from 'node:crypto';
-import { watch } from 'chokidar';
 import { checkPolicySet, formatProblem } from '@portcullis/policy-core';
 import type { Policy, Problem } from '@portcullis/policy-core';
 import { judgeDocument } from '../judgement.ts';
 import type { Judgement } from '../judgement.ts';
-import { findDocuments, readDocument } from './documents.ts';
+import { findDocuments, readDocument, stampOf } from './documents.ts';
 import type { Document, DocumentSet } from './documents.ts';
 import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
@@ -17,8 +16,10 @@ import type { Terminal } from './terminal.ts';
 
 /** What `serve` takes for the policy directory when nobody says. */
 const DEFAULT_DIRECTORY = 'policies';
-/** An editor's save is several file events; nobody notices a tenth of a second. */
-const WATCH_QUIET_MS = 100;
+/** How often `--watch` looks. A look is a stat for each file; an author waits for the second one that sees the same. */
+const LOOK_EVERY_MS = 150;
+/** Judgements that `--watch` remembers, several editions of every file of the largest directory; then it begins anew. */
+const MAX_REMEMBERED = 20_000;
 
 export interface CheckReport {
   /** No problem is an error. */
@@ -38,6 +39,7 @@ export async function check(named: readonly string[], options: CheckOptions, ter
   const targets = named.length === 0 ? [DEFAULT_DIRECTORY] : named;
   const known = new Map<string, Judgement>();
   const once = (): ExitCode => {
+    if (known.size > MAX_REMEMBERED) known.clear();
     const report = checkDocuments(targets, terminal.cwd, known);
     print(report, options, terminal);
     return report.ok ? EXIT.ok : EXIT.no;
@@ -117,22 +119,27 @@ function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** Checks again whenever something below the targets changes, until the person stops it; the last answer is the exit code. */
+/**
+ * Checks again whenever a look finds something else than before and the next look finds the same, until the person stops it; the last
+ * answer is the exit code. It looks and listens to no file events, which some editors' saves and all network mounts fail to cause.
+ */
 async function keepChecking(targets: readonly string[], once: () => ExitCode, terminal: Terminal): Promise<ExitCode> {
-  const watcher = watch([...targets], { cwd: terminal.cwd, ignoreInitial: true, atomic: true });
-  let quiet: NodeJS.Timeout | undefined;
-  // The first look comes after the watch is set, so that no change falls between them.
-  await new Promise<void>((resolve) => watcher.once('ready', resolve));
+  const look = (): string => findDocuments(targets, terminal.cwd).map((set) => [...set.problems.map(({ message }) => message), ...set.documents.map(stampOf)].join('\n')).join('\n\n');
+  let checked = look();
+  let before = checked;
   let last = once();
-  watcher.on('all', () => {
-    clearTimeout(quiet);
-    quiet = setTimeout(() => (last = once()), WATCH_QUIET_MS);
-  });
+  const timer = setInterval(() => {
+    const now = look();
+    if (now !== checked && now === before) {
+      checked = now;
+      last = once();
+    }
+    before = now;
+  }, LOOK_EVERY_MS);
   await new Promise<void>((resolve) => {
     if (terminal.signal.aborted) resolve();
     terminal.signal.addEventListener('abort', () => resolve(), { once: true });
   });
-  clearTimeout(quiet);
-  await watcher.close();
+  clearInterval(timer);
   return last;
 }

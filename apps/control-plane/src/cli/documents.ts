@@ -51,6 +51,16 @@ export function readDocument(document: Document): { readonly ok: true; readonly 
   }
 }
 
+/** What tells one state of a document from another without reading it. */
+export function stampOf({ absolute, shown }: Document): string {
+  try {
+    const { ino, size, mtimeNs, ctimeNs } = statSync(absolute, { bigint: true });
+    return `${shown} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
+  } catch (error) {
+    return `${shown} ${reasonOf(error)}`;
+  }
+}
+
 function walk(root: string, shownRoot: string): DocumentSet {
   const documents: Document[] = [];
   const problems: Problem[] = [];
