@@ -129,6 +129,15 @@ describe('eval', () => {
     expect(done.stdout.trim().split('\n').map((line) => (JSON.parse(line) as { reason: string }).reason)).toEqual(['allowed', 'no-policy', 'no-policy', 'allowed', 'no-policy']);
   });
 
+  it('[P8] passes plumbing, whatever the policy says of methods', async () => {
+    const passes = ['initialize', 'tools/list', 'ping', 'notifications/cancelled'].map((method) => ({ method }));
+    const judged = ['completion/complete', 'tasks/get', 'notifications/message', 'roots/list'].map((method) => ({ method }));
+    const lines = [...passes, ...judged].map((call) => JSON.stringify(call)).join('\n');
+    const done = await portcullis(['eval', '--policy', write('shut.yaml', 'version: "1"\ndefault: deny\nmethods: { "*": deny }\n')], lines);
+    const decisions = done.stdout.trim().split('\n').map((line) => (JSON.parse(line) as { decision: string }).decision);
+    expect(decisions).toEqual([...passes.map(() => 'allow'), ...judged.map(() => 'deny')]);
+  });
+
   it('[P2] denies lines that it cannot read as one call, keeps the lines aligned, and answers 2', async () => {
     const bad = ['{', '[]', '{"tool":"a","tool":"b"}', '{"tool":"a","uri":"b"}', '{}', '{"tool":1}', '{"tool":"a","surprise":1}', '{"tool":"a","at":"yesterday"}', '{"tool":"a","labels":{"a":1}}', '{"tool":"a","outcome":"x"}', '{"tool":"a","arguments":[]}', '{"uri":"x:y","arguments":{}}'];
     const done = await portcullis(['eval', '--policy', write('files.yaml', GOOD)], [...bad, '{"tool":"read_file"}'].join('\n'));

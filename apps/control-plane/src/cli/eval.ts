@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
-import { compilePolicies, decide, defaultServer, formatProblem, memoryCounters } from '@portcullis/policy-core';
+import { compilePolicies, decide, defaultServer, formatProblem, isPlumbing, memoryCounters } from '@portcullis/policy-core';
 import type { Decision, Enforcement, Policy } from '@portcullis/policy-core';
 import { judgeDocument } from '../judgement.ts';
 import { readCall } from './call-line.ts';
@@ -65,6 +65,8 @@ function open(calls: string, terminal: Terminal): Readable {
   return calls === '-' ? terminal.input : createReadStream(path.resolve(terminal.cwd, calls));
 }
 
+const PLUMBING_PASSES: Decision = { decision: 'allow', reason: 'allowed', message: null, rule: null, matched: [], observed: [] };
+
 function judgeOf(policy: Policy): (asked: AskedCall) => Decision {
   const counters = memoryCounters();
   const compiled = new Map<string, Enforcement>();
@@ -79,6 +81,8 @@ function judgeOf(policy: Policy): (asked: AskedCall) => Decision {
   };
   const own = defaultServer(policy);
   return ({ call, server, labels, client, atMs, outcome }) => {
+    // What the proxy passes before anything is judged (P8).
+    if (call.kind === 'method' && (isPlumbing('client', 'request', call.method) || isPlumbing('client', 'notification', call.method))) return PLUMBING_PASSES;
     const enforcement = enforcementFor(server ?? own, labels);
     const context = { server: server ?? own, labels, upstream: null, clientName: client, nowMs: atMs, staleMs: 0 };
     const verdict = decide({ enforcement, restrictions: [], call, context, counters });

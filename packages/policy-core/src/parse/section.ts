@@ -1,5 +1,6 @@
 /** `tools`, `resources`, `prompts` and `methods`: entries by name or glob, and what may not stand in them twice or at all. */
 import { MAX_GLOB_LENGTH, isExact } from '../glob.ts';
+import { isPlumbing } from '../plumbing.ts';
 import type { Entry, Mode, Rule } from '../policy.ts';
 import { quote } from '../problem.ts';
 import { nearest } from '../suggestion.ts';
@@ -17,11 +18,6 @@ type SectionKind = 'tool' | 'resource' | 'prompt' | 'method';
 
 /** Rules of one document. A thousand policies of this size would not fit any fleet's snapshot; one file of it is a mistake. */
 export const MAX_RULES = 10_000;
-
-/** The requests that keep a session going: they always pass (SPEC, plumbing), so an entry for one never decides. */
-const PLUMBING = [
-  'initialize', 'server/discover', 'ping', 'tools/list', 'resources/list', 'resources/templates/list', 'prompts/list', 'logging/setLevel', 'subscriptions/listen',
-];
 
 /** Methods that people write entries for; a near miss is a typing error. */
 const KNOWN_METHODS = [
@@ -100,7 +96,8 @@ function checkPattern(pattern: string, offset: number, kind: SectionKind, findin
 }
 
 function checkMethod(pattern: string, offset: number, findings: Findings): void {
-  if (PLUMBING.includes(pattern)) {
+  // Entries are for requests: notifications carry nothing that is judged.
+  if (isPlumbing('client', 'request', pattern)) {
     findings.warn('UNREACHABLE', offset, `${quote(pattern)} keeps a session going and always passes, so this entry never decides: remove it`);
     return;
   }
