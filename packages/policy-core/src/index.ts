@@ -30,7 +30,7 @@ export { decisionRow, MAX_SOURCES } from './wire/decision-row.ts';
 export type {
   AdvanceHeader, Cut, DownFrame, Held, HelloHeader, LeaseHeader, Mark, NackKind, PartName, RestrictHeader, SnapshotHeader, UpFrame, WelcomeHeader,
 } from './wire/frames.ts';
-export { plainFrame, readDown, readUp, signedFrame } from './wire/frames.ts';
+export { plainFrame, readDown, readUp, signedFrame, welcomeFrame } from './wire/frames.ts';
 export type { JoinAnswer, JoinedHeader, JoinRequest, JoinSecret, JoinToken } from './wire/join.ts';
 export { encodeJoinToken, joinRequest, joinStatement, makeSecretToken, openSecretToken, readJoinAnswer, readJoinToken } from './wire/join.ts';
 export * as linkLimits from './wire/limits.ts';
@@ -39,6 +39,10 @@ export type { Fault, Of, Read, Shape } from './wire/shape.ts';
 export * as shape from './wire/shape.ts';
 export type { SignBytes, SignedKind, Verify } from './wire/signed.ts';
 export { signedBytes, signerOf, signHeader, verifierOf } from './wire/signed.ts';
+export {
+  followRestorations, followRotations, isRestoration, isRotation, keySha256, MAX_RESTORATIONS, MAX_ROTATIONS, restorationStatement, signRotation, verifierOfAny,
+} from './wire/succession.ts';
+export type { Restoration, Rotation } from './wire/succession.ts';
 export { memoryCounters } from './counter-memory.ts';
 export type { CounterRow, CounterRows } from './counter-windows.ts';
 export { counterKeyText, readCount, releaseCounts, reserveCounts } from './counter-windows.ts';

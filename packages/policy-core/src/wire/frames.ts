@@ -13,6 +13,8 @@ import {
 import type { Fault, Read, Shape } from './shape.ts';
 import { boolean, exactly, formed, invalid, list, mapping, nullable, object, oneOf, readJson, tagged, text, whole } from './shape.ts';
 import type { SignedKind, Verify } from './signed.ts';
+import { restorationList, rotationList } from './succession.ts';
+import type { Restoration, Rotation } from './succession.ts';
 
 /** The canonical audience of a snapshot: the server name, and the labels that matter with the host's values (null = the host has none). */
 export interface Cut {
@@ -106,8 +108,9 @@ export type PartName = (typeof PARTS)[number];
 export type NackKind = 'unsupported' | 'invalid' | 'transient';
 
 export type DownFrame =
-  | { readonly frame: 'challenge'; readonly protocol: typeof LINK_PROTOCOL; readonly log: string; readonly nonce: string }
-  | ({ readonly frame: 'welcome'; readonly signed: WelcomeHeader } & Signed)
+  /** `restorations`: left out where the log was never restored. Each carries its own signature. */
+  | { readonly frame: 'challenge'; readonly protocol: typeof LINK_PROTOCOL; readonly log: string; readonly nonce: string; readonly restorations?: readonly Restoration[] }
+  | ({ readonly frame: 'welcome'; readonly signed: WelcomeHeader; readonly rotations: readonly Rotation[] } & Signed)
   | ({ readonly frame: 'snapshot'; readonly signed: SnapshotHeader; readonly body: string } & Signed)
   | ({ readonly frame: 'restrict'; readonly signed: RestrictHeader; readonly body: string } & Signed)
   | ({ readonly frame: 'advance'; readonly signed: AdvanceHeader } & Signed)
@@ -167,11 +170,20 @@ interface RawSigned {
   readonly header: string;
   readonly signature: string;
   readonly body?: string;
+  readonly rotations?: readonly Rotation[];
 }
 
+/** A field that is left out where it would be empty. */
+function optionally<T extends object>(field: string, without: Shape<T>, withIt: Shape<T>): Shape<T> {
+  return (value, at) => (typeof value === 'object' && value !== null && Object.hasOwn(value, field) ? withIt : without)(value, at);
+}
+
+const challenge = { frame: exactly('challenge'), protocol: exactly(LINK_PROTOCOL), log: name, nonce };
+const welcome = { frame: exactly('welcome'), header: headerText, signature };
+
 const rawDown = tagged<DownFrame | RawSigned>('frame', {
-  challenge: object({ frame: exactly('challenge'), protocol: exactly(LINK_PROTOCOL), log: name, nonce }),
-  welcome: signedShape('welcome'),
+  challenge: optionally<DownFrame | RawSigned>('restorations', object<Extract<DownFrame, { frame: 'challenge' }>>(challenge), object({ ...challenge, restorations: restorationList })),
+  welcome: optionally<DownFrame | RawSigned>('rotations', object<RawSigned>(welcome), object({ ...welcome, rotations: rotationList })),
   snapshot: bodiedShape('snapshot'),
   restrict: bodiedShape('restrict'),
   advance: signedShape('advance'),
@@ -196,15 +208,21 @@ const rawUp = tagged<Exclude<UpFrame, { frame: 'hello' }> | RawSigned>('frame', 
   goodbye: object({ frame: exactly('goodbye') }),
 });
 
-/** A frame from the plane, its signature and its body's digest verified with the plane's key. */
-export function readDown(source: string, verify: Verify): Read<DownFrame> {
+/**
+ * A frame from the plane, its signature and its body's digest verified with the plane's key. A welcome may name keys that replaced it:
+ * `successor` gives the verifier of the last of them, or why they are not followed.
+ */
+export function readDown(source: string, verify: Verify, successor?: (rotations: readonly Rotation[]) => Read<Verify>): Read<DownFrame> {
   const raw = readJson(rawDown, source);
   if (!raw.ok) return raw;
   const frame = raw.value;
   if (!isSigned(frame)) return { ok: true, value: frame };
   switch (frame.frame) {
-    case 'welcome':
-      return opened(frame, 'welcome', welcomeHeader, verify, (signed) => ({ ...parts(frame), frame: 'welcome', signed }));
+    case 'welcome': {
+      const rotations = frame.rotations ?? [];
+      const last = rotations.length === 0 || successor === undefined ? ({ ok: true, value: verify } as const) : successor(rotations);
+      return last.ok ? opened(frame, 'welcome', welcomeHeader, last.value, (signed) => ({ ...parts(frame), frame: 'welcome', signed, rotations })) : last;
+    }
     case 'snapshot':
       return bodied(frame, 'snapshot', snapshotHeader, verify, (signed, body) => ({ ...parts(frame), frame: 'snapshot', signed, body }));
     case 'restrict':
@@ -232,6 +250,11 @@ export function readUp(source: string): Read<UpFrame> {
 /** The text of a frame that carries no signature. */
 export function plainFrame(frame: Exclude<UpFrame, { frame: 'hello' }> | Extract<DownFrame, { frame: 'challenge' | 'decisions-ack' | 'goodbye' }>): string {
   return JSON.stringify(frame);
+}
+
+/** The text of a welcome, with the rotations of the plane's key. */
+export function welcomeFrame(header: string, sig: string, rotations: readonly Rotation[]): string {
+  return rotations.length === 0 ? signedFrame('welcome', header, sig) : JSON.stringify({ frame: 'welcome', header, signature: sig, rotations });
 }
 
 /** The text of a signed frame. */

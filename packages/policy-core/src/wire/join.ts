@@ -6,8 +6,10 @@ import { createHash } from 'node:crypto';
 import { canonicalJson } from '../canonical.ts';
 import type { Labels } from '../selector.ts';
 import { MAX_LABELS, MAX_NAME_CHARS } from './limits.ts';
-import type { Read } from './shape.ts';
+import type { Read, Shape } from './shape.ts';
 import { formed, invalid, mapping, object, readJson, text } from './shape.ts';
+import { rotationList } from './succession.ts';
+import type { Rotation } from './succession.ts';
 
 const PREFIX = 'portcullis-join.v1.';
 /** A join token is about 400 characters. */
@@ -43,6 +45,8 @@ export interface JoinRequest {
 export interface JoinAnswer {
   readonly header: string;
   readonly signature: string;
+  /** How the plane's key came to be another than the token pins; left out where it was never replaced. */
+  readonly rotations?: readonly Rotation[];
 }
 
 export interface JoinedHeader {
@@ -60,7 +64,9 @@ const secretToken = formed(/^pcjt_[a-z0-9]{12}_[A-Za-z0-9_-]{43}_[0-9a-f]{8}$/, 
 const tokenShape = object<JoinToken>({ token: secretToken, log: name, publicKey: key, recoveryKeySha256: formed(/^[0-9a-f]{64}$/, 'a SHA-256 in hex') });
 /** The body of POST /v1/join. */
 export const joinRequest = object<JoinRequest>({ token: secretToken, name: formed(/^[^\u0000-\u001f\u007f]{1,128}$/u, 'a name of 1 to 128 characters'), publicKey: key, signature });
-const joinAnswer = object<JoinAnswer>({ header: text(16 * 1024), signature });
+const plainAnswer = { header: text(16 * 1024), signature };
+const rotatedAnswer = object<JoinAnswer>({ ...plainAnswer, rotations: rotationList });
+const joinAnswer: Shape<JoinAnswer> = (value, at) => (typeof value === 'object' && value !== null && Object.hasOwn(value, 'rotations') ? rotatedAnswer : object<JoinAnswer>(plainAnswer))(value, at);
 const joinedHeader = object<JoinedHeader>({ log: name, host: name, publicKey: key, labels: mapping(name, MAX_LABELS) });
 
 /** Builds `pcjt_<id>_<secret>_<check>` from 12 characters of [a-z0-9] and 32 random bytes; the check finds a copy that lost a character. */
