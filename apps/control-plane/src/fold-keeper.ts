@@ -55,10 +55,10 @@ export function createFoldKeeper(log: Log, shelf: FoldShelf, pace: FoldPace, kep
   const due: (() => void)[] = [];
 
   const write = (begin: number, state: PlaneState, part: LogIndex): void => {
-    const name = { from: begin, size: state.size, root: log.rootAt(state.size) };
     // Tried again after as many events where it fails: a full disk must not be asked for more at each event.
     written = state.size;
-    if (shelf.keep(name, part, state)) sizes.splice(0, sizes.length, ...sizes.filter((size) => size <= begin), state.size);
+    const root = rootOf(log, state.size);
+    if (root !== undefined && shelf.keep({ from: begin, size: state.size, root }, part, state)) sizes.splice(0, sizes.length, ...sizes.filter((size) => size <= begin), state.size);
   };
   const endSegment = (): void => {
     const [begin, state, part] = [from, head, segment];
@@ -98,4 +98,13 @@ export function createFoldKeeper(log: Log, shelf: FoldShelf, pace: FoldPace, kep
       return at === undefined ? undefined : shelf.stateAt(at);
     },
   };
+}
+
+/** Undefined where the log cannot be read: that is for the next command to find, not for what was already recorded. */
+function rootOf(log: Log, size: number): string | undefined {
+  try {
+    return log.rootAt(size);
+  } catch {
+    return undefined;
+  }
 }

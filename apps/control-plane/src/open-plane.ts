@@ -37,7 +37,7 @@ export interface PlaneOptions {
   /** Milliseconds since 1970; used for the first event only, commands carry their own. */
   readonly now: () => number;
   readonly random?: (bytes: number) => Uint8Array;
-  /** Told of a listener that threw, and of a log that turns out to be damaged. By default a process warning. */
+  /** Told of a listener that threw, of a disk that fails and of a log that turns out to be damaged. By default a process warning. */
   readonly onBug?: (error: unknown) => void;
   /** How often folds are kept. Tests keep them often. */
   readonly folds?: FoldPace;

@@ -14,7 +14,7 @@ import type { Recollection } from './history.ts';
 import { payloadHash } from './log/codec.ts';
 import type { Payload, Unsealed } from './log/codec.ts';
 import type { Log } from './log/log.ts';
-import { isFull } from './log/store.ts';
+import { isBusy, isFull } from './log/store.ts';
 import type { Contents, Executed, Plane } from './plane.ts';
 import { eventId } from './event-id.ts';
 
@@ -26,7 +26,7 @@ export interface WriterParts {
   readonly random: (bytes: number) => Uint8Array;
   /** Gives up the space that was kept for a full disk; false where there is none left. */
   readonly makeRoom: () => boolean;
-  /** Told of a listener that threw: a bug, which must not keep others from learning. */
+  /** Told of a listener that threw, which must not keep others from learning, and of a disk that failed. */
   readonly onBug: (error: unknown) => void;
   readonly close: () => void;
 }
@@ -54,10 +54,25 @@ export function createWriter({ log, history, random, makeRoom, onBug, close, ...
   const record = (drafted: readonly Drafted[], meta: Meta, commandSha256: string | null): readonly Recorded[] => {
     const events = unseal(drafted, meta, commandSha256, random);
     const needed = contentsOf(drafted, log, contents);
+    // All that reads comes before the commit: after it nothing may fail.
+    const after = policiesAfter(policies, drafted, offered, history);
     const recorded = log.append(events, needed);
     state = history.note(recorded);
-    policies = policiesAfter(policies, recorded, offered, history);
+    policies = after;
     return recorded;
+  };
+
+  const carryOut = (command: Command, meta: Meta): Executed => {
+    const before = remembered(state, command, meta, history.outcome);
+    if (before.kind === 'refused') return { ok: false, refusal: before.refusal };
+    if (before.kind === 'replay') return { ok: true, recorded: before.seqs.flatMap((seq) => history.at(seq) ?? []), state, replayed: true };
+    const decided = decide(state, command, meta, { policies, offered, past });
+    if (!decided.ok) return decided;
+    if (decided.events.length === 0) return { ok: true, recorded: [], state, replayed: false };
+    const recorded = withRoom(command, makeRoom, () => record(decided.events, meta, before.commandSha256));
+    const after = state;
+    notify(recorded, after);
+    return { ok: true, recorded, state: after, replayed: false };
   };
 
   const execute = (command: Command, meta: Meta, given?: Contents): Executed => {
@@ -66,22 +81,15 @@ export function createWriter({ log, history, random, makeRoom, onBug, close, ...
       offered = command;
       contents = given ?? new Map();
     }
-    const before = remembered(state, command, meta, history.outcome);
-    if (before.kind === 'refused') return { ok: false, refusal: before.refusal };
-    if (before.kind === 'replay') return { ok: true, recorded: before.seqs.flatMap((seq) => history.at(seq) ?? []), state, replayed: true };
-    const decided = decide(state, command, meta, { policies, offered, past });
-    if (!decided.ok) return decided;
-    if (decided.events.length === 0) return { ok: true, recorded: [], state, replayed: false };
     try {
-      const recorded = withRoom(command, makeRoom, () => record(decided.events, meta, before.commandSha256));
-      const after = state;
-      notify(recorded, after);
-      return { ok: true, recorded, state: after, replayed: false };
+      return carryOut(command, meta);
     } catch (error) {
       if (isFull(error)) return unavailable('the disk of the data directory is full, so nothing was recorded: make room and ask again; restrictions are still accepted while there is ballast');
+      if (isBusy(error)) return unavailable('another program holds log.db (a backup, perhaps), so nothing was recorded: ask again');
       if (!isDiskFailure(error)) throw error;
       // A page that failed to reach the disk may read back as if it had: only a restart finds out what is there.
       broken = `the log cannot be written (${error instanceof Error ? error.message : String(error)}): what is in force stays in force; mend the disk and restart the plane`;
+      onBug(new Error(broken, { cause: error }));
       return unavailable(broken);
     }
   };
@@ -156,8 +164,8 @@ function contentsOf(drafted: readonly Drafted[], log: Log, contents: Contents): 
 }
 
 /** The policies in force after these events; those that did not change stay the same objects. */
-function policiesAfter(policies: ReadonlyMap<string, Policy>, recorded: readonly Recorded[], offered: OfferCommand | null, history: Recollection): ReadonlyMap<string, Policy> {
-  const changes = recorded.flatMap(({ event }) => changesOf(event));
+function policiesAfter(policies: ReadonlyMap<string, Policy>, drafted: readonly Drafted[], offered: OfferCommand | null, history: Recollection): ReadonlyMap<string, Policy> {
+  const changes = drafted.flatMap(({ event }) => changesOf(event));
   if (changes.length === 0) return policies;
   const after = new Map(policies);
   for (const change of changes) {

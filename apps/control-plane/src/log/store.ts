@@ -76,3 +76,8 @@ export class LogMoved extends Error {
 export function isFull(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'SQLITE_FULL' || error.code === 'ENOSPC');
 }
+
+/** Whether somebody else holds the file for longer than is waited: nothing was written, and it may be asked again. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && /^SQLITE_(BUSY|LOCKED)/.test(error.code);
+}
