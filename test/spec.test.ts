@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 const ROOT = join(import.meta.dirname, '..');
 const RULE = /^- \*\*([A-Z]\d+)\*\*/gm;
 /** A title that begins with citations: `'[E1] …'`, `'[E1][F2] …'`, `'[R1, R3] …'`. */
-const CITING = /['"`]((?:\[[A-Z]\d+(?:\s*,\s*[A-Z]\d+)*\])+) /g;
+const CITING = /['"`]((?:\[[A-Z]\d+(?:\s*,\s*[A-Z]\d+)*\] ?)+)/g;
 const ID = /[A-Z]\d+/g;
 
 describe('docs/SPEC.md', () => {
