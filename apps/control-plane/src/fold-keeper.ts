@@ -37,6 +37,8 @@ export interface FoldKeeper {
   readonly keep: () => void;
   /** Writes the newest fold, if the log is long enough for one. */
   readonly settle: () => void;
+  /** Drops what is kept: a text of it was erased. The next start reads the log from its beginning. */
+  readonly forget: () => void;
   /** The newest kept state of at most `size` events. */
   readonly before: (size: number) => PlaneState | undefined;
 }
@@ -92,6 +94,11 @@ export function createFoldKeeper(log: Log, shelf: FoldShelf, pace: FoldPace, kep
     },
     settle() {
       if (head.size >= pace.least && head.size > written && head.size > from) write(from, head, segment);
+    },
+    forget() {
+      sizes.splice(0);
+      due.splice(0);
+      shelf.clear();
     },
     before(size) {
       const at = sizes.findLast((one) => one <= size);

@@ -46,6 +46,8 @@ export interface FoldShelf {
   readonly stateAt: (size: number) => PlaneState | undefined;
   /** Writes one, and drops those beyond its beginning, which it stands for. False where it cannot be written; that costs only time. */
   readonly keep: (name: FoldName, index: LogIndex, state: PlaneState) => boolean;
+  /** Drops all of them: they hold what was erased. */
+  readonly clear: () => void;
   /** Drops all of them, and keeps none from now on. */
   readonly discard: () => void;
 }
@@ -72,6 +74,7 @@ export function openFoldShelf(dataDir: string, signer: Signer): FoldShelf {
         return false;
       }
     },
+    clear: () => rmSync(folder, { recursive: true, force: true }),
     discard() {
       discarded = true;
       rmSync(folder, { recursive: true, force: true });

@@ -24,6 +24,8 @@ export interface Recollection extends History {
   note(recorded: readonly Recorded[]): PlaneState;
   /** The outcome that an actor's idempotency key stands for, from the log (L6). */
   readonly outcome: OlderOutcome;
+  /** Drops every state of the past that is at hand: a text of it was erased. */
+  forget(): void;
   /** Keeps what makes the next opening quick. To be called before the store is closed. */
   settle(): void;
 }
@@ -62,6 +64,11 @@ export function recollect(log: Log, events: IterableIterator<Recorded>, keeper: 
       return head;
     },
     outcome: (actorId, idem) => outcomeOf(log, actorId, idem),
+    forget() {
+      marks.splice(0);
+      recent.clear();
+      keeper.forget();
+    },
     settle: () => keeper.settle(),
     read: (query) => readEvents(log, keeper.index, head.size, query),
     at: (seq) => (Number.isSafeInteger(seq) && seq >= 0 ? firstOf(log.read(seq, seq + 1)) : undefined),

@@ -17,6 +17,8 @@ import type { Recollection } from './history.ts';
 import { recollect } from './history.ts';
 import { dropBallast, layBallast } from './log/ballast.ts';
 import { DamagedLog } from './log/codec.ts';
+import { createKeyring, publicKeyText } from './log/keyring.ts';
+import type { Keyring } from './log/keyring.ts';
 import type { PlaneKeys } from './log/keys.ts';
 import { makeKeys, readKeys, recoveryKeyPath } from './log/keys.ts';
 import { lockDataDirectory } from './log/lock.ts';
@@ -74,16 +76,17 @@ export function openPlane(options: PlaneOptions): OpenedPlane {
     const read = isNew ? makeKeys(dataDir, random) : readKeys(dataDir);
     if (!read.ok) return give(read.problem);
     const shelf = openFoldShelf(dataDir, read.keys.signer);
-    const opened = recall(store, read.keys, shelf, { random, pace: options.folds ?? FOLD_PACE });
+    const keyring = createKeyring(dataDir, read.keys.signer, random);
+    const opened = recall(store, keyring, shelf, { random, pace: options.folds ?? FOLD_PACE });
     undo.push(() => opened.check?.stop());
     const state = isNew ? initialise(opened, read.keys, options.now(), random) : opened.state;
-    const mismatch = keyMismatch(state, read.keys);
-    if (mismatch !== undefined) return give(mismatch);
+    if (!keyring.settle(state.log, state.publicKey)) return give(`the key in keys/plane.key is not the one of the log ${state.log}: bring the right one back from where it is kept`);
     layBallast(dataDir, random);
     const onBug = options.onBug ?? ((error: unknown) => process.emitWarning(error instanceof Error ? error : String(error)));
     const writer = createWriter({
       log: opened.log,
       history: opened.history,
+      keyring,
       state,
       policies: loadPolicies(state, opened.history),
       random,
@@ -104,7 +107,7 @@ export function openPlane(options: PlaneOptions): OpenedPlane {
       if (finding.of === 'log') writer.distrust(`${problem}. Nothing more is recorded: compare the log with a copy (portcullis log verify), then restart the plane`);
       onBug(new DamagedLog(problem));
     });
-    return { ok: true, plane: writer, keys: { publicKey: publicKeyOf(read.keys), sign: read.keys.signer.sign }, initialised: isNew ? { recoveryKeyPath: recoveryKeyPath(dataDir) } : null };
+    return { ok: true, plane: writer, keys: planeSigner(keyring), initialised: isNew ? { recoveryKeyPath: recoveryKeyPath(dataDir) } : null };
   } catch (error) {
     if (error instanceof DamagedLog) return give(`${join(dataDir, 'log.db')}: ${error.message}. Nothing was changed; compare the log with a copy: portcullis log verify`);
     const what = error instanceof Error ? error.message : String(error);
@@ -124,9 +127,9 @@ interface Recalled {
  * Reads the log from its beginning; where it is long, from the newest kept fold that fits the tree, and what is before it is checked
  * while the plane runs.
  */
-function recall(store: LogStore, { signer }: PlaneKeys, shelf: FoldShelf, { random, pace }: { readonly random: (bytes: number) => Uint8Array; readonly pace: FoldPace }): Recalled {
+function recall(store: LogStore, keyring: Keyring, shelf: FoldShelf, { random, pace }: { readonly random: (bytes: number) => Uint8Array; readonly pace: FoldPace }): Recalled {
   const begin = store.size() < pace.least ? undefined : newestThatFits(store, shelf.folds());
-  const { log, events } = openLog(store, signer, random, begin?.edge);
+  const { log, events } = openLog(store, keyring, random, begin?.edge);
   const keeper = createFoldKeeper(log, shelf, pace, begin?.folds ?? []);
   const recollected = recollect(log, events, keeper);
   const known = begin?.folds.at(-1);
@@ -146,7 +149,7 @@ function newestThatFits(store: LogStore, folds: readonly KeptFold[]): { readonly
 function initialise({ log, history }: Recalled, keys: PlaneKeys, nowMs: number, random: (bytes: number) => Uint8Array): PlaneState {
   const recoveryKeySha256 = keys.recoverySha256;
   if (recoveryKeySha256 === null) throw new Error('a new log was begun without a recovery key');
-  const event = { type: 'PlaneInitialised', log: keys.signer.verifierKey.name, publicKey: publicKeyOf(keys), recoveryKeySha256 } as const;
+  const event = { type: 'PlaneInitialised', log: keys.signer.verifierKey.name, publicKey: publicKeyText(keys.signer.verifierKey), recoveryKeySha256 } as const;
   const plane = { kind: 'plane', id: 'plane' } as const;
   const recorded = log.append(
     [{ id: eventId(nowMs, random(10)), atMs: nowMs, actor: plane, auth: { method: 'none', ref: null }, reason: null, idem: null, commandSha256: null, cause: null, event, n: 0 }],
@@ -155,13 +158,14 @@ function initialise({ log, history }: Recalled, keys: PlaneKeys, nowMs: number, 
   return history.note(recorded);
 }
 
-function publicKeyOf({ signer }: PlaneKeys): string {
-  return Buffer.from(signer.verifierKey.publicKey).toString('base64');
-}
-
-function keyMismatch(state: PlaneState, keys: PlaneKeys): string | undefined {
-  if (state.publicKey === publicKeyOf(keys) && state.log === keys.signer.verifierKey.name) return undefined;
-  return `the key in keys/plane.key is not the one of the log ${state.log}: bring the right one back from where it is kept`;
+/** The key that is in use whenever something is to be signed. */
+function planeSigner(keyring: Keyring): { readonly publicKey: string; readonly sign: (bytes: Uint8Array) => Uint8Array } {
+  return {
+    get publicKey() {
+      return publicKeyText(keyring.current().verifierKey);
+    },
+    sign: (bytes) => keyring.current().sign(bytes),
+  };
 }
 
 /** From the stored models, so that a restart never parses a policy again. */

@@ -21,6 +21,8 @@ export interface Plane {
    * text and model in it that is not in force yet.
    */
   execute(command: Command, meta: Meta, contents?: Contents): Executed;
+  /** Makes a new signing key and records it, signed by the old and the new one; what is signed afterwards is signed with it. */
+  rotateKey(meta: Meta): Executed;
   /** Called after each commit, in order, with what was recorded and the state after it. */
   onRecorded(listener: (recorded: readonly Recorded[], state: PlaneState) => void): () => void;
   readonly history: History;

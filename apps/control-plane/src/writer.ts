@@ -2,6 +2,7 @@
  * The one writer: decide, append, and only then fold and tell (L2). Whatever fails before the commit leaves everything as it was;
  * what is in force stays served from memory, whatever becomes of the disk.
  */
+import { signRotation } from '@portcullis/policy-core';
 import type { Policy } from '@portcullis/policy-core';
 import type { Drafted, Known, OfferCommand } from './domain/commands/answer.ts';
 import { decide } from './domain/commands/decide.ts';
@@ -13,6 +14,8 @@ import type { PlaneState } from './domain/state.ts';
 import type { Recollection } from './history.ts';
 import { payloadHash } from './log/codec.ts';
 import type { Payload, Unsealed } from './log/codec.ts';
+import type { Keyring } from './log/keyring.ts';
+import { publicKeyText } from './log/keyring.ts';
 import type { Log } from './log/log.ts';
 import { isBusy, isFull } from './log/store.ts';
 import type { Contents, Executed, Plane } from './plane.ts';
@@ -21,6 +24,7 @@ import { eventId } from './event-id.ts';
 export interface WriterParts {
   readonly log: Log;
   readonly history: Recollection;
+  readonly keyring: Keyring;
   readonly state: PlaneState;
   readonly policies: ReadonlyMap<string, Policy>;
   readonly random: (bytes: number) => Uint8Array;
@@ -38,7 +42,7 @@ export interface Writer extends Plane {
   readonly distrust: (problem: string) => void;
 }
 
-export function createWriter({ log, history, random, makeRoom, onBug, close, ...initial }: WriterParts): Writer {
+export function createWriter({ log, history, keyring, random, makeRoom, onBug, close, ...initial }: WriterParts): Writer {
   let { state, policies } = initial;
   let offered: OfferCommand | null = null;
   let contents: Contents = new Map();
@@ -56,8 +60,12 @@ export function createWriter({ log, history, random, makeRoom, onBug, close, ...
     const needed = contentsOf(drafted, log, contents);
     // All that reads comes before the commit: after it nothing may fail.
     const after = policiesAfter(policies, drafted, offered, history);
-    const recorded = log.append(events, needed);
+    const erased = drafted.flatMap(({ event }) => (event.type === 'TextErased' ? event.seqs.flatMap((seq) => log.erasable(seq)) : []));
+    const recorded = log.append(events, needed, erased);
+    // Whoever is told of the new key is told with the new key.
+    if (recorded.some(({ event }) => event.type === 'KeyRotated')) keyring.adopt();
     state = history.note(recorded);
+    if (erased.length > 0) history.forget();
     policies = after;
     return recorded;
   };
@@ -94,11 +102,29 @@ export function createWriter({ log, history, random, makeRoom, onBug, close, ...
     }
   };
 
+  const rotateKey = (meta: Meta): Executed => {
+    if (broken !== undefined) return unavailable(broken);
+    const previous = keyring.current();
+    let outcome: Executed;
+    try {
+      const next = keyring.propose();
+      const keys = { previousKey: publicKeyText(previous.verifierKey), publicKey: publicKeyText(next.verifierKey) };
+      outcome = execute({ kind: 'rotate-key', rotation: signRotation(state.log, keys, { previous: previous.sign, next: next.sign }) }, meta);
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      outcome = unavailable('the disk of the data directory is full, so no key could be made: make room and ask again');
+    }
+    // A refusal, or an earlier outcome under the same key. Where the disk failed, the next start goes by what the log says.
+    if (keyring.current() === previous && broken === undefined) keyring.withdraw();
+    return outcome;
+  };
+
   return {
     state: () => state,
     policies: () => policies,
     outstanding: () => outstanding(state, offered),
     execute,
+    rotateKey,
     onRecorded(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

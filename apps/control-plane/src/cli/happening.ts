@@ -45,9 +45,11 @@ export function happening({ event }: Pick<Recorded, 'event'>): string {
     case 'WatchRecovered':
       return 'the policy directory is watched again';
     case 'KeyRotated':
-      return 'signing key rotated';
+      return `signing key replaced: ${event.publicKey} follows ${event.previousKey}`;
     case 'LogRestored':
-      return `log restored from ${event.previousLog} at ${event.previousSize} events`;
+      return `restored from a backup: log ${event.log} goes on from the ${event.previousSize} events of ${event.previousLog}${event.statement === null ? '; without the recovery key' : ''}`;
+    case 'TextErased':
+      return `what people wrote erased from ${event.seqs.length === 1 ? 'event' : `${event.seqs.length} events:`} ${seqText(event.seqs)}`;
     default:
       return event satisfies never;
   }
@@ -65,6 +67,10 @@ export function restrictionText({ scope, readOnly, selector }: Pick<Restriction,
   const labels = Object.entries(selector.labels).map(([key, globs]) => `${key}=${globs.join('|')}`);
   const where = [...(selector.server.length === 0 ? [] : [`server ${selector.server.join(', ')}`]), ...labels];
   return `${what} on ${where.length === 0 ? 'every proxy' : where.join(' ')}`;
+}
+
+function seqText(seqs: readonly number[]): string {
+  return names(seqs.map(String));
 }
 
 function names(all: readonly string[]): string {

@@ -1,5 +1,5 @@
 /** What may be asked of the plane, and the two ways in which it answers. */
-import type { Labels, Policy, Problem, Selector } from '@portcullis/policy-core';
+import type { Labels, Policy, Problem, Rotation, Selector } from '@portcullis/policy-core';
 import type { Actor, Auth, GitFacts, Role } from './events.ts';
 
 export type Command =
@@ -26,6 +26,12 @@ export type Command =
   | { readonly kind: 'revoke-host'; readonly host: string }
   | { readonly kind: 'create-operator-token'; readonly token: string; readonly secretSha256: string; readonly name: string; readonly role: Role }
   | { readonly kind: 'revoke-operator-token'; readonly token: string }
+  /** The next plane key, made outside; both keys have signed. */
+  | { readonly kind: 'rotate-key'; readonly rotation: Rotation }
+  /** A log that goes on under another name: only on a plane that serves nobody. */
+  | { readonly kind: 'restore-log'; readonly log: string; readonly publicKey: string; readonly recoveryKeySha256: string; readonly statement: { readonly recoveryKey: string; readonly signature: string } | null }
+  /** Records that texts are erased; the store erases them. */
+  | { readonly kind: 'erase'; readonly seqs: readonly number[]; readonly hosts: readonly string[]; readonly operators: readonly string[] }
   | { readonly kind: 'watch-failed'; readonly problem: string }
   | { readonly kind: 'watch-recovered' };
 

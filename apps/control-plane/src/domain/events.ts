@@ -26,7 +26,8 @@ export type PlaneEvent =
   | WatchFailed
   | WatchRecovered
   | KeyRotated
-  | LogRestored;
+  | LogRestored
+  | TextErased;
 
 export type EventType = PlaneEvent['type'];
 
@@ -242,12 +243,32 @@ export interface KeyRotated {
   readonly signatures: { readonly previous: string; readonly next: string };
 }
 
+/** From here on the log goes on under another name and key: its plane came back from a backup, and what was after it is lost. */
 export interface LogRestored {
   readonly type: 'LogRestored';
   readonly previousLog: string;
+  /** The events that were kept; the seq of this one. */
   readonly previousSize: number;
-  readonly statement: string;
+  /** The new origin and id. */
+  readonly log: string;
+  readonly publicKey: string;
+  /** The recovery key from here on: the same as before, or a new one where the old one was lost. */
+  readonly recoveryKeySha256: string;
+  /** With which hosts follow; null where the recovery key was lost, and each host has to be told. */
+  readonly statement: { readonly recoveryKey: string; readonly signature: string } | null;
 }
+
+/** Reasons and names of these events are gone; their hashes stay, and the log is as valid as before. */
+export interface TextErased {
+  readonly type: 'TextErased';
+  readonly seqs: readonly number[];
+  /** Hosts and operators' tokens whose names went. */
+  readonly hosts: readonly string[];
+  readonly operators: readonly string[];
+}
+
+/** Stands where a text was erased. */
+export const ERASED = '(erased)';
 
 export const ROLES = ['viewer', 'responder', 'editor', 'admin'] as const;
 export type Role = (typeof ROLES)[number];

@@ -4,7 +4,7 @@
  * A fold over many events copies each map once, not once per event, so that 50,000 events take well under a second.
  */
 import type { Actor, Hold, PlaneEvent, PolicyChange, Recorded } from './events.ts';
-import { VERSION_EVENTS } from './events.ts';
+import { ERASED, VERSION_EVENTS } from './events.ts';
 import type { IdempotentOutcome, PlaneState } from './state.ts';
 
 /** Refusals that are remembered, the newest: as many as a directory may hold files. Older ones stay in the log. */
@@ -13,11 +13,16 @@ export const MAX_REFUSED_REMEMBERED = 5_000;
 /** Outcomes that are remembered by their idempotency keys, the newest: what is retried is retried soon. Older ones are looked up in the log. */
 export const MAX_OUTCOMES_REMEMBERED = 1_000;
 
+/** Ended restrictions that are remembered, the newest, so that ending one twice can say so. */
+export const MAX_ENDED_REMEMBERED = 1_000;
+
 /** What the plane knows before its first event. */
 export const NOTHING: PlaneState = {
   log: '',
   publicKey: '',
   recoveryKeySha256: '',
+  rotations: [],
+  restorations: [],
   size: 0,
   version: -1,
   policiesVersion: -1,
@@ -27,6 +32,7 @@ export const NOTHING: PlaneState = {
   pendingRemovals: new Map(),
   holds: [],
   restrictions: new Map(),
+  endedRestrictions: new Map(),
   joinTokens: new Map(),
   hosts: new Map(),
   operatorTokens: new Map(),
@@ -125,6 +131,8 @@ function apply(draft: Draft, recorded: Recorded, event: PlaneEvent): void {
     case 'OperatorTokenCreated':
     case 'OperatorTokenRevoked':
       return applyOperator(draft, recorded, event);
+    case 'TextErased':
+      return applyErasure(draft, event);
     case 'WatchFailed':
       draft.fields.watch = { failed: true, problem: event.problem, sinceMs: recorded.atMs };
       return;
@@ -145,11 +153,21 @@ function applyIdentity({ fields }: Draft, { seq }: Recorded, event: Of<'PlaneIni
       fields.policiesVersion = seq;
       fields.restrictionsVersion = seq;
       return;
-    case 'KeyRotated':
-      fields.publicKey = event.publicKey;
+    case 'KeyRotated': {
+      const { publicKey, previousKey, signatures } = event;
+      fields.publicKey = publicKey;
+      fields.rotations = [...fields.rotations, { previousKey, publicKey, signatures }];
       return;
-    case 'LogRestored':
-    // Says where this log comes from; what it holds is in the events around it.
+    }
+    case 'LogRestored': {
+      const { log, publicKey, previousLog, previousSize, statement } = event;
+      fields.log = log;
+      fields.publicKey = publicKey;
+      fields.recoveryKeySha256 = event.recoveryKeySha256;
+      // The statement names the new key itself; and a host that missed one step cannot come further.
+      fields.rotations = [];
+      fields.restorations = statement === null ? [] : [...fields.restorations, { previousLog, previousSize, log, publicKey, ...statement }];
+    }
   }
 }
 
@@ -223,7 +241,14 @@ function applyRestriction(draft: Draft, { seq }: Recorded, event: Of<'Restrictio
   draft.fields.restrictionsVersion = seq;
   const restrictions = draft.map('restrictions');
   if (event.type === 'RestrictionImposed') restrictions.set(event.restriction.id, { restriction: event.restriction, since: seq });
-  else restrictions.delete(event.restriction);
+  else if (restrictions.delete(event.restriction)) {
+    const ended = draft.map('endedRestrictions');
+    ended.set(event.restriction, { how: event.type === 'RestrictionLifted' ? 'lifted' : 'expired', seq });
+    for (const oldest of ended.keys()) {
+      if (ended.size <= MAX_ENDED_REMEMBERED) break;
+      ended.delete(oldest);
+    }
+  }
 }
 
 function applyEnrolment(
@@ -270,4 +295,19 @@ function applyOperator(draft: Draft, { atMs }: Recorded, event: Of<'OperatorToke
   }
   const token = tokens.get(event.token);
   if (token !== undefined) tokens.set(event.token, { ...token, revoked: true });
+}
+
+/** As a fold after the erasure has it, which no longer finds the texts. */
+function applyErasure(draft: Draft, { seqs, hosts, operators }: Of<'TextErased'>): void {
+  const { fields } = draft;
+  const gone = new Set(seqs);
+  if (fields.holds.some(({ since }) => gone.has(since))) fields.holds = fields.holds.map((hold) => (gone.has(hold.since) ? { ...hold, reason: null } : hold));
+  for (const id of hosts) {
+    const host = fields.hosts.get(id);
+    if (host !== undefined) draft.map('hosts').set(id, { ...host, name: ERASED });
+  }
+  for (const id of operators) {
+    const token = fields.operatorTokens.get(id);
+    if (token !== undefined) draft.map('operatorTokens').set(id, { ...token, name: ERASED });
+  }
 }

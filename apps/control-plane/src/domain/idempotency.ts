@@ -41,6 +41,7 @@ export function fingerprint(command: Command, meta: Meta): string {
     asked.delete('secretSha256');
   }
   if (command.kind === 'enrol') asked.delete('host');
+  if (command.kind === 'rotate-key') asked.delete('rotation');
   if ('expiresAtMs' in command && command.expiresAtMs !== null) asked.set('expiresAtMs', command.expiresAtMs - meta.nowMs);
   if (command.kind === 'offer') asked.set('documents', [...command.documents].map(([id, document]) => [id, document.kind === 'unreadable' ? document.kind : document.textSha256]));
   return digestOf(canonicalJson({ ...Object.fromEntries(asked), reason: meta.reason }));

@@ -3,12 +3,12 @@ import { NOTHING } from './fold.ts';
 import type { PlaneState } from './state.ts';
 
 /** Raised when the same events fold into something else than before, or a state is written in another way: stored folds are then made anew. */
-export const FOLD_FORM = 1;
+export const FOLD_FORM = 2;
 
 type MapField = { [K in keyof PlaneState]: PlaneState[K] extends ReadonlyMap<string, unknown> ? K : never }[keyof PlaneState];
 
 /** The compiler asks for every map of the state. */
-const MAPS: Readonly<Record<MapField, true>> = { policies: true, refused: true, pendingRemovals: true, restrictions: true, joinTokens: true, hosts: true, operatorTokens: true, idempotency: true };
+const MAPS: Readonly<Record<MapField, true>> = { policies: true, refused: true, pendingRemovals: true, restrictions: true, endedRestrictions: true, joinTokens: true, hosts: true, operatorTokens: true, idempotency: true };
 
 /** One line. The same state has the same text, because a fold fills its maps in the order of the log. */
 export function stateText(state: PlaneState): string {

@@ -1,5 +1,5 @@
 /** What the plane knows: a fold of the log and nothing else (L5). */
-import type { Labels, Problem, Restriction } from '@portcullis/policy-core';
+import type { Labels, Problem, Restoration, Restriction, Rotation } from '@portcullis/policy-core';
 import type { Actor, ContentRef, Hold, Role } from './events.ts';
 
 export interface PlaneState {
@@ -7,6 +7,10 @@ export interface PlaneState {
   readonly log: string;
   readonly publicKey: string;
   readonly recoveryKeySha256: string;
+  /** How this log's key came to be the present one, oldest first. */
+  readonly rotations: readonly Rotation[];
+  /** How hosts come from earlier logs to this one, oldest first; those without a statement of the recovery key are left out. */
+  readonly restorations: readonly Restoration[];
   /** Number of events; the next seq. */
   readonly size: number;
   /** Seq of the last version event; -1 before the first. */
@@ -22,6 +26,8 @@ export interface PlaneState {
   readonly pendingRemovals: ReadonlyMap<string, PendingRemoval>;
   readonly holds: readonly HeldContent[];
   readonly restrictions: ReadonlyMap<string, RestrictionInForce>;
+  /** The restrictions that ended last. */
+  readonly endedRestrictions: ReadonlyMap<string, EndedRestriction>;
   readonly joinTokens: ReadonlyMap<string, JoinToken>;
   readonly hosts: ReadonlyMap<string, Host>;
   readonly operatorTokens: ReadonlyMap<string, OperatorToken>;
@@ -70,6 +76,12 @@ export interface HeldContent extends Hold {
 export interface RestrictionInForce {
   readonly restriction: Restriction;
   readonly since: number;
+}
+
+export interface EndedRestriction {
+  readonly how: 'lifted' | 'expired';
+  /** The version that ended it. */
+  readonly seq: number;
 }
 
 export interface JoinToken {

@@ -32,7 +32,7 @@ import { progressOf, viewsOf } from './view.ts';
 import type { Roster } from './view.ts';
 
 export interface FleetOptions {
-  readonly plane: Plane;
+  readonly plane: Pick<Plane, 'state' | 'policies' | 'onRecorded'>;
   readonly keys: { readonly sign: SignBytes };
   readonly decisions: DecisionStore;
   /** Holds fleet.db. */

@@ -7,12 +7,11 @@ import { createHash } from 'node:crypto';
 import { canonicalJson } from '@portcullis/policy-core';
 import type { Restriction } from '@portcullis/policy-core';
 import { MAX_ENTRY_BYTES } from '@portcullis/tlog';
+import { ERASED } from '../domain/events.ts';
 import type { EventType, PlaneEvent, Recorded } from '../domain/events.ts';
 
 /** Raised for an event type when its fields change their meaning; `decodeEvent` refuses one that it does not know. */
 export const SCHEMA = 1;
-/** Stands where a text was erased. */
-export const ERASED = '(erased)';
 /** Salt of an erasable payload: a hash of a short text must not be guessable. */
 const SALT_BYTES = 32;
 
@@ -121,6 +120,14 @@ export function decodeEvent(entry: Uint8Array, payload: PayloadReader): Recorded
   return { ...recorded, event: unite(type, open, closed === null ? null : (JSON.parse(closed) as Record<string, unknown>), recorded) };
 }
 
+/** The salted payloads that an entry names, directly or through its body, as far as they are still there. */
+export function erasableIn(entry: Uint8Array, payload: PayloadReader): readonly string[] {
+  const fields = JSON.parse(Buffer.from(entry).toString('utf8')) as EntryFields;
+  const body = payloadText(fields.seq, fields.payload_sha256, payload) ?? '{}';
+  const { hidden_sha256: hidden } = JSON.parse(body) as { readonly hidden_sha256?: string };
+  return [fields.reason_sha256, hidden].filter((sha256) => typeof sha256 === 'string').filter((sha256) => (payload(sha256)?.salt ?? null) !== null);
+}
+
 function payloadText(seq: number, hash: string, payload: PayloadReader): string | null {
   const stored = payload(hash);
   if (stored === undefined) throw new DamagedLog(`a payload of event ${seq} is missing (${hash})`);
@@ -199,6 +206,7 @@ function unite(type: EventType, open: Fields, closed: Fields | null, { actor, re
     case 'WatchRecovered':
     case 'KeyRotated':
     case 'LogRestored':
+    case 'TextErased':
       return { type, ...open } as unknown as PlaneEvent;
     default: {
       const unknown: never = type;

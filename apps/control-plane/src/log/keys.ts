@@ -10,7 +10,7 @@ import type { Signer } from '@portcullis/tlog';
 import { writeDurably } from './durable-file.ts';
 
 /** Only the plane's own user. */
-const SECRET_MODE = 0o600;
+export const SECRET_MODE = 0o600;
 const SECRET_FOLDER_MODE = 0o700;
 const ORIGIN_BYTES = 4;
 
@@ -26,6 +26,11 @@ export function planeKeyPath(dataDir: string): string {
   return join(dataDir, 'keys', 'plane.key');
 }
 
+/** Where the next key lies until the log has recorded it. */
+export function nextKeyPath(dataDir: string): string {
+  return join(dataDir, 'keys', 'plane.next.key');
+}
+
 export function recoveryKeyPath(dataDir: string): string {
   return join(dataDir, 'recovery.key');
 }
@@ -36,21 +41,30 @@ export function recoveryKeyPath(dataDir: string): string {
  */
 export function makeKeys(dataDir: string, random: (bytes: number) => Uint8Array): KeysRead {
   mkdirSync(join(dataDir, 'keys'), { recursive: true, mode: SECRET_FOLDER_MODE });
-  if (!existsSync(planeKeyPath(dataDir))) {
-    const origin = `portcullis.local/${Buffer.from(random(ORIGIN_BYTES)).toString('hex')}`;
-    writeDurably(planeKeyPath(dataDir), `${encodeSignerKey(origin, random(SEED_BYTES))}\n`, SECRET_MODE);
-  }
+  if (!existsSync(planeKeyPath(dataDir))) writeDurably(planeKeyPath(dataDir), `${encodeSignerKey(makeOrigin(random), random(SEED_BYTES))}\n`, SECRET_MODE);
   if (!existsSync(recoveryKeyPath(dataDir))) {
     const plane = readSigner(planeKeyPath(dataDir));
     if (!plane.ok) return plane;
-    writeDurably(recoveryKeyPath(dataDir), `${encodeSignerKey(`${plane.signer.verifierKey.name}/recovery`, random(SEED_BYTES))}\n`, SECRET_MODE);
+    makeRecoveryKey(dataDir, plane.signer.verifierKey.name, random);
   }
   return readKeys(dataDir);
 }
 
+/** The name of a new log. */
+export function makeOrigin(random: (bytes: number) => Uint8Array): string {
+  return `portcullis.local/${Buffer.from(random(ORIGIN_BYTES)).toString('hex')}`;
+}
+
+/** Makes a recovery key for a log and leaves it in the data directory, from where it is to be moved. */
+export function makeRecoveryKey(dataDir: string, log: string, random: (bytes: number) => Uint8Array): void {
+  writeDurably(recoveryKeyPath(dataDir), `${encodeSignerKey(`${log}/recovery`, random(SEED_BYTES))}\n`, SECRET_MODE);
+}
+
 /** Reads the keys of a log that has begun. */
 export function readKeys(dataDir: string): KeysRead {
-  const plane = readSigner(planeKeyPath(dataDir));
+  // A restoration that was cut short after the log had recorded it has only the next key where the present one was lost.
+  const only = !existsSync(planeKeyPath(dataDir)) && existsSync(nextKeyPath(dataDir));
+  const plane = readSigner(only ? nextKeyPath(dataDir) : planeKeyPath(dataDir));
   if (!plane.ok) return plane;
   if (!existsSync(recoveryKeyPath(dataDir))) return { ok: true, keys: { signer: plane.signer, recoverySha256: null } };
   const recovery = readSigner(recoveryKeyPath(dataDir));
@@ -59,7 +73,8 @@ export function readKeys(dataDir: string): KeysRead {
   return { ok: true, keys: { signer: plane.signer, recoverySha256 } };
 }
 
-function readSigner(path: string): { readonly ok: true; readonly signer: Signer } | { readonly ok: false; readonly problem: string } {
+/** A key file's signer, or what is wrong with it. */
+export function readSigner(path: string): { readonly ok: true; readonly signer: Signer } | { readonly ok: false; readonly problem: string } {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');

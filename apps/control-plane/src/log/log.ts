@@ -3,16 +3,26 @@
  * transaction; only then does it return (L2).
  */
 import { consistencyProof, decodeHash, edgeTiles, emptyEdge, encodeHash, extend, leafHash, openCheckpoint, restoreEdge, rootOf, signCheckpoint, TILE_WIDTH, tilePath } from '@portcullis/tlog';
-import type { Edge, Signer } from '@portcullis/tlog';
+import type { Edge, Signer, VerifierKey } from '@portcullis/tlog';
 import type { Recorded } from '../domain/events.ts';
 import type { Payload, Unsealed } from './codec.ts';
-import { DamagedLog, decodeEvent, encodeEvent } from './codec.ts';
+import { DamagedLog, decodeEvent, encodeEvent, erasableIn } from './codec.ts';
 import type { EntryQuery, LogStore, StoredEntry } from './store.ts';
+
+/** Whose signatures stand under the log's heads. */
+export interface HeadKeys {
+  /** Who signs the next head; all of one name, which is the log's. */
+  readonly signers: () => readonly Signer[];
+  /** Of whom one must have signed the newest head. */
+  readonly verifiers: () => readonly VerifierKey[];
+}
 
 export interface Log {
   size(): number;
-  /** Durable when it returns. Throws when nothing was recorded. */
-  append(events: readonly Unsealed[], contents: readonly Payload[]): readonly Recorded[];
+  /** Durable when it returns, and then the payloads of `erase` are gone. Throws when nothing was recorded and nothing erased. */
+  append(events: readonly Unsealed[], contents: readonly Payload[], erase?: readonly string[]): readonly Recorded[];
+  /** The salted payloads of an event that are still there, by their hashes. */
+  erasable(seq: number): readonly string[];
   /** Throws DamagedLog where an event does not read back. */
   read(from: number, to: number): IterableIterator<Recorded>;
   find(query: EntryQuery): readonly number[];
@@ -36,15 +46,14 @@ export interface OpenedLog {
  * signed last. Throws DamagedLog. With `begin`, the edge of what is known already, only later events are read and checked, and the
  * root must still be the signed one.
  */
-export function openLog(store: LogStore, signer: Signer, random: (bytes: number) => Uint8Array, begin: Edge = emptyEdge()): OpenedLog {
+export function openLog(store: LogStore, keys: HeadKeys, random: (bytes: number) => Uint8Array, begin: Edge = emptyEdge()): OpenedLog {
   let edge: Edge = begin;
-  const origin = signer.verifierKey.name;
 
   function* readAll(): IterableIterator<Recorded> {
     const reading = readEvents(store, begin, Number.MAX_SAFE_INTEGER);
     for (let next = reading.next(); ; next = reading.next()) {
       if (next.done === true) {
-        checkHead(store, next.value, signer);
+        checkHead(store, next.value, keys.verifiers());
         edge = next.value;
         return;
       }
@@ -52,7 +61,7 @@ export function openLog(store: LogStore, signer: Signer, random: (bytes: number)
     }
   }
 
-  const seal = (events: readonly Unsealed[], contents: readonly Payload[]): { readonly edge: Edge; readonly recorded: readonly Recorded[] } => {
+  const seal = (events: readonly Unsealed[], contents: readonly Payload[], erase: readonly string[]): { readonly edge: Edge; readonly recorded: readonly Recorded[] } => {
     let next = edge;
     const recorded: Recorded[] = [];
     store.append(edge.size, (writer) => {
@@ -69,7 +78,8 @@ export function openLog(store: LogStore, signer: Signer, random: (bytes: number)
         // Read back from the very bytes, so that nobody sees an event that a restart would read differently (L5).
         recorded.push(decodeEvent(entry, (sha256) => payloads.find((payload) => payload.sha256 === sha256)));
       }
-      writer.checkpoint(next.size, signCheckpoint({ origin, size: next.size, root: rootOf(next) }, signer));
+      for (const sha256 of erase) writer.erase(sha256);
+      writer.checkpoint(next.size, signedHead(next, keys.signers()));
     });
     return { edge: next, recorded };
   };
@@ -77,15 +87,16 @@ export function openLog(store: LogStore, signer: Signer, random: (bytes: number)
   const log: Log = {
     store,
     size: () => edge.size,
-    append(events, contents) {
+    append(events, contents, erase = []) {
       // The edge is a value: where the transaction fails, the old one is still the right one.
-      const sealed = seal(events, contents);
+      const sealed = seal(events, contents, erase);
       edge = sealed.edge;
       return sealed.recorded;
     },
     *read(from, to) {
       for (const stored of store.read(from, Math.min(to, edge.size))) yield decode(store, stored);
     },
+    erasable: (seq) => [...store.read(seq, seq + 1)].flatMap(({ entry }) => erasableIn(entry, (sha256) => store.payload(sha256))),
     find: (query) => store.find(query),
     rootAt: (size) => (size === edge.size ? encodeHash(rootOf(edge)) : rootBefore(store, size)),
     checkpoint: () => store.checkpoint()?.note ?? '',
@@ -128,13 +139,20 @@ export function rootBefore(store: LogStore, seq: number): string {
   return '';
 }
 
-function checkHead(store: LogStore, edge: Edge, signer: Signer): void {
+function signedHead(edge: Edge, signers: readonly Signer[]): string {
+  const [first] = signers;
+  if (first === undefined) throw new Error('a log without a key cannot be written');
+  return signCheckpoint({ origin: first.verifierKey.name, size: edge.size, root: rootOf(edge) }, signers);
+}
+
+/** Throws DamagedLog unless the newest signed head is that of these entries. */
+export function checkHead(store: LogStore, edge: Edge, verifiers: readonly VerifierKey[]): void {
   const newest = store.checkpoint();
   if (newest === undefined) {
     if (edge.size > 0) throw new DamagedLog(`the log has ${edge.size} events and no signed head`);
     return;
   }
-  const opened = openCheckpoint(newest.note, signer.verifierKey);
+  const opened = openCheckpoint(newest.note, verifiers);
   if (!opened.ok) throw new DamagedLog(`the newest signed head cannot be used: ${opened.problems.map(({ what }) => what).join('; ')}`);
   const { size, root } = opened.checkpoint;
   if (size !== edge.size) throw new DamagedLog(`the log has ${edge.size} events, but ${size} were signed`);

@@ -58,6 +58,8 @@ export function prepareDatabase(db: Database.Database): void {
   db.pragma('foreign_keys = ON');
   db.pragma('trusted_schema = OFF');
   db.pragma('cell_size_check = ON');
+  // So that what is erased is overwritten, and not only unlinked.
+  db.pragma('secure_delete = ON');
   // So that an INSERT OR REPLACE meets the delete triggers, too.
   db.pragma('recursive_triggers = ON');
   if (db.pragma('synchronous', { simple: true }) !== SYNCHRONOUS_FULL) throw new Error('log.db does not keep synchronous=FULL: what it acknowledges could be lost');
@@ -94,12 +96,33 @@ function storeOf(db: Database.Database): LogStore {
     )
     .pluck();
   const keyed = db.prepare<[string, string], number>('SELECT seq FROM events WHERE actor_id = ? AND idem_key = ? ORDER BY idem_n').pluck();
-  const writer = writerOf(db, hasPayload);
+  let erased = false;
+  const writer: LogWriter = {
+    ...writerOf(db, hasPayload),
+    erase: (sha256) => {
+      erased = erase.run(sha256).changes > 0 || erased;
+    },
+  };
   const append = db.transaction((expectedSize: number, write: (writer: LogWriter) => void) => {
     const found = size.get();
     if (found !== expectedSize) throw new LogMoved(`the log has ${String(found)} entries and not ${expectedSize}: another writer has appended`);
+    erased = false;
     write(writer);
   });
+  /**
+   * The write-ahead log still holds the page as it was. Where a reader keeps it open just now, the next checkpoint drops it: what was
+   * committed must not fail any more, nor wait.
+   */
+  const dropErased = (): void => {
+    try {
+      db.pragma('busy_timeout = 0');
+      db.pragma('wal_checkpoint(TRUNCATE)');
+    } catch {
+      // A disk that fails here fails at the next append, which says so.
+    } finally {
+      db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    }
+  };
   return {
     size: () => size.get() ?? 0,
     *read(from, to) {
@@ -112,15 +135,22 @@ function storeOf(db: Database.Database): LogStore {
     tile: (level, n) => tile.get(level, n),
     checkpoint: (at) => (at === undefined ? newest.get() : checkpoint.get(at)),
     checkpointSizes: () => sizes.all(),
-    append: (expectedSize, write) => append.immediate(expectedSize, write),
-    erase: (sha256) => erase.run(sha256).changes > 0,
+    append: (expectedSize, write) => {
+      append.immediate(expectedSize, write);
+      if (erased) dropErased();
+    },
+    erase: (sha256) => {
+      const gone = erase.run(sha256).changes > 0;
+      if (gone) dropErased();
+      return gone;
+    },
     close: () => {
       db.close();
     },
   };
 }
 
-function writerOf(db: Database.Database, hasPayload: Database.Statement<[string], number>): LogWriter {
+function writerOf(db: Database.Database, hasPayload: Database.Statement<[string], number>): Omit<LogWriter, 'erase'> {
   const entry = db.prepare<[number, string, Uint8Array]>('INSERT INTO events(seq, entry, leaf) VALUES (?, ?, ?)');
   const payload = db.prepare<[string, Uint8Array | null, Uint8Array]>('INSERT INTO payloads(sha256, salt, body) VALUES (?, ?, ?)');
   const tile = db.prepare<[number, number, Uint8Array]>('INSERT INTO tiles(level, n, hashes) VALUES (?, ?, ?)');

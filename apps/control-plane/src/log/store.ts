@@ -23,7 +23,7 @@ export interface LogStore {
   checkpointSizes(): readonly number[];
   /**
    * One transaction: refuses (throws LogMoved) unless there are `expectedSize` entries, then runs `write`, then commits durably.
-   * When it returns, what was written survives a crash; when it throws, nothing was written.
+   * When it returns, what was written survives a crash, and what was erased is overwritten (in a journal that somebody reads just now, a little later); when it throws, nothing was written.
    */
   append(expectedSize: number, write: (writer: LogWriter) => void): void;
   /** Erases salted payloads, and only those. False where there is none to erase. */
@@ -38,6 +38,8 @@ export interface LogWriter {
   payload(payload: Payload): void;
   tile(level: number, n: number, bytes: Uint8Array): void;
   checkpoint(size: number, note: string): void;
+  /** Erases a salted payload, and only such a one; what is gone already stays gone. */
+  erase(sha256: string): void;
 }
 
 export interface StoredEntry {

@@ -7,6 +7,8 @@ import type { PlaneState } from '../state.ts';
 import type { Decided, Known } from './answer.ts';
 import { confirm } from './confirm.ts';
 import { createJoinToken, enrol, relabel, revokeHost, revokeJoinToken } from './enrolment.ts';
+import { erase } from './erasure.ts';
+import { restoreLog, rotateKey } from './identity.ts';
 import { offer } from './offer.ts';
 import { createOperatorToken, revokeOperatorToken } from './operator-token.ts';
 import { expire, lift, restrict } from './restriction.ts';
@@ -43,6 +45,12 @@ export function decide(state: PlaneState, command: Command, meta: Meta, known: K
       return createOperatorToken(state, command);
     case 'revoke-operator-token':
       return revokeOperatorToken(state, command);
+    case 'rotate-key':
+      return rotateKey(state, command, meta);
+    case 'restore-log':
+      return restoreLog(state, command, meta);
+    case 'erase':
+      return erase(state, command, meta);
     case 'watch-failed':
       return watchFailed(state, command);
     case 'watch-recovered':

@@ -54,7 +54,7 @@ describe('a restriction', () => {
     expect(plane.do(lift('r-1', 0))).toBe('expected-version');
     expect(plane.do(lift('r-9'))).toBe('not-found');
     expect(types(plane.do(lift('r-1', 1)))).toEqual(['RestrictionLifted']);
-    expect(plane.do(lift('r-1'))).toBe('not-found');
+    expect(plane.do(lift('r-1'))).toBe('already-done');
     expect(plane.state().restrictions.size).toBe(0);
   });
 

@@ -43,6 +43,8 @@ export function restrict(state: PlaneState, command: Restrict, meta: Meta): Deci
 export function lift(state: PlaneState, command: Extract<Command, { kind: 'lift' }>, meta: Meta): Decided {
   const no = unexpectedVersion(command.expected, state.version) ?? badReason(meta.reason, 'lifting a restriction');
   if (no !== undefined) return no;
+  const ended = state.endedRestrictions.get(command.restriction);
+  if (ended !== undefined) return refused('already-done', `${command.restriction} ${ended.how === 'lifted' ? 'was lifted' : 'ended by itself, when its time was over'}, as of version ${ended.seq}`);
   if (!state.restrictions.has(command.restriction)) return refused('not-found', `no restriction ${command.restriction} is active; it may have ended already: see portcullis status`);
   return recorded({ type: 'RestrictionLifted', restriction: command.restriction });
 }
