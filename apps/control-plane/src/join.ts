@@ -1,6 +1,6 @@
 /**
  * Enrolment on the plane's side: the token that an operator hands to a host, and the one request with which the host uses it up. The host
- * proves that it holds the key it registers; the answer is signed with the key that the token pinned.
+ * proves that it holds the key it registers; the answer is signed with the key that the token pinned, or one that has replaced it.
  */
 import { canonicalJson, digestOf, encodeJoinToken, joinRequest, joinStatement, makeSecretToken, openSecretToken, signHeader, verifierOf } from '@portcullis/policy-core';
 import type { JoinAnswer, JoinedHeader, SignBytes } from '@portcullis/policy-core';
@@ -52,7 +52,8 @@ export function join(plane: Plane, sign: SignBytes, body: unknown, nowMs: number
   const enrolled = executed.state.hosts.get(host);
   if (enrolled === undefined) return refused('unavailable', 'The host was enrolled and is not known. Look at `portcullis hosts`.');
   const header = canonicalJson({ log, host, publicKey, labels: enrolled.labels } satisfies JoinedHeader);
-  return { ok: true, body: { header, signature: signHeader(sign, 'joined', header) } };
+  const { rotations } = executed.state;
+  return { ok: true, body: { header, signature: signHeader(sign, 'joined', header), ...(rotations.length === 0 ? {} : { rotations }) } };
 }
 
 /** A short name for a key: 64 bits of its digest tell a fleet's hosts apart, and the plane refuses a second host of one name. */

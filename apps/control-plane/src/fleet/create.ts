@@ -77,6 +77,8 @@ interface Live {
   readonly progress: ProgressClock;
   readonly changes: Changes;
   readonly queue: Queue<Session>;
+  /** Logs that hosts of ours follow instead of this one, by host. */
+  readonly stray: Map<string, string>;
   /** The version that `cuts` is at. */
   head: number;
 }
@@ -98,9 +100,10 @@ export function createFleet(options: FleetOptions): LiveFleet {
     queue: makeQueue((session) => {
       if (isHere(live, session)) pushTo(session, live.cuts.of(session.identity), options.now(), 'everything');
     }, timers),
+    stray: new Map(),
     head: plane.state().version,
   };
-  const door = makeDoor({ state: () => plane.state(), random: options.random ?? randomBytes, timers, onProxy: (proxy) => admit(live, proxy) });
+  const door = makeDoor({ state: () => plane.state(), random: options.random ?? randomBytes, timers, onProxy: (proxy) => admit(live, proxy), onStray: (hello) => strayed(live, hello) });
   const stopHearing = plane.onRecorded((events, state) => recorded(live, events, state));
   const beats = [timers.every(options.heartbeatMs ?? linkLimits.HEARTBEAT_MS, () => beat(live)), timers.every(FLUSH_MS, () => flushQuietly(ledger))];
   return {
@@ -126,6 +129,8 @@ export function createFleet(options: FleetOptions): LiveFleet {
 function recorded(live: Live, events: readonly Recorded[], state: PlaneState): void {
   catchUp(live, state);
   for (const { seq, event } of events) {
+    // Before anything is sent that only the new key signs.
+    if (event.type === 'KeyRotated') for (const session of live.sessions.values()) greet(live, session, state);
     if (event.type === 'HostRevoked') for (const session of sessionsOf(live, event.host)) drop(session, 'revoked');
     if (event.type === 'HostRelabelled') for (const session of sessionsOf(live, event.host)) relabel(live, session, state, seq);
   }
@@ -150,6 +155,10 @@ function push(live: Live): void {
 function relabel(live: Live, session: Session, state: PlaneState, seq: number): void {
   session.identity = { server: session.key.server, labels: state.hosts.get(session.key.host)?.labels ?? {} };
   session.link = relabelled(session.link, seq);
+  greet(live, session, state);
+}
+
+function greet(live: Live, session: Session, state: PlaneState): void {
   welcome(session, state, live.cuts.of(session.identity), live.options.keys.sign, live.options.now());
 }
 
@@ -160,6 +169,7 @@ function admit(live: Live, { socket, hello, host }: { readonly socket: WebSocket
   const before = live.sessions.get(name);
   if (before !== undefined) drop(before, 'replaced');
   else if (sessionsOf(live, hello.host).length >= MAX_PROXIES_PER_HOST) return closeSocket(socket, 'too-many', live.timers);
+  live.stray.delete(hello.host);
   live.ledger.takeCounter(hello.host, hello.counter, at);
   const session = makeSession({ socket, hello, host, barred: live.barred.get(`${name} ${hello.build}`) ?? new Map(), nowMs: at, timers: live.timers });
   live.sessions.set(name, session);
@@ -171,6 +181,13 @@ function admit(live: Live, { socket, hello, host }: { readonly socket: WebSocket
   hold(live, session, session.link.held);
   pushTo(session, wanted, at, 'everything');
   listen(session, { decisions, now, onHeld: (from, held) => hold(live, from, held), onChange: live.changes.note });
+}
+
+/** Enrolled hosts only, so that there are no more than those. */
+function strayed(live: Live, hello: HelloHeader): void {
+  if (live.stray.get(hello.host) === hello.log) return;
+  live.stray.set(hello.host, hello.log);
+  live.changes.note();
 }
 
 function gone(live: Live, session: Session): void {
@@ -229,6 +246,7 @@ function rosterOf(live: Live): Roster {
     stored: live.ledger.proxies(),
     wanted: (session) => live.cuts.of(session.identity),
     copied: (host) => live.ledger.copied(host),
+    stray: (host) => live.stray.get(host) ?? null,
   };
 }
 

@@ -29,13 +29,15 @@ export interface Door {
 export interface DoorOptions {
   readonly state: () => PlaneState;
   readonly random: (bytes: number) => Uint8Array;
+  /** A proxy that has proved its host's key and follows another log; it is turned away. */
+  readonly onStray?: (hello: HelloHeader) => void;
   readonly timers: Timers;
   /** A proxy that has proved its host's key. The socket is paused; the caller listens to it and resumes it. */
   readonly onProxy: (proxy: { readonly socket: WebSocket; readonly hello: HelloHeader; readonly host: Host }) => void;
 }
 
 /** Makes the door; it lets nobody in before it is attached to a server. */
-export function makeDoor({ state, random, timers, onProxy }: DoorOptions): Door {
+export function makeDoor({ state, random, onStray, timers, onProxy }: DoorOptions): Door {
   let open = true;
   let unproved = 0;
   const sockets = new WebSocketServer({
@@ -68,12 +70,16 @@ export function makeDoor({ state, random, timers, onProxy }: DoorOptions): Door 
     socket.once('close', gone);
     socket.once('message', (data: RawData, binary: boolean) => {
       const proved = binary || sizeOf(data) > linkLimits.MAX_HELLO_BYTES ? ({ ok: false, reason: 'bad-frame' } as const) : prove(textOf(data), nonce, state());
-      if (!proved.ok) return done(proved.reason);
+      if (!proved.ok) {
+        if ('stray' in proved) onStray?.(proved.stray);
+        return done(proved.reason);
+      }
       done(null);
       socket.pause();
       onProxy({ socket, hello: proved.hello, host: proved.host });
     });
-    socket.send(plainFrame({ frame: 'challenge', protocol: linkLimits.LINK_PROTOCOL, log: state().log, nonce }));
+    const { log, restorations } = state();
+    socket.send(plainFrame({ frame: 'challenge', protocol: linkLimits.LINK_PROTOCOL, log, nonce, ...(restorations.length === 0 ? {} : { restorations }) }));
 
     let finished = false;
     function done(reason: CloseReason | null): void {
@@ -97,7 +103,11 @@ export function makeDoor({ state, random, timers, onProxy }: DoorOptions): Door 
   };
 }
 
-type Proved = { readonly ok: true; readonly hello: HelloHeader; readonly host: Host } | { readonly ok: false; readonly reason: CloseReason };
+type Proved =
+  | { readonly ok: true; readonly hello: HelloHeader; readonly host: Host }
+  | { readonly ok: false; readonly reason: CloseReason }
+  /** A host of ours that follows another log. */
+  | { readonly ok: false; readonly reason: 'other-log'; readonly stray: HelloHeader };
 
 /** Reads the hello and checks the key behind it. An unknown host and a wrong signature get the same answer. */
 function prove(source: string, nonce: string, state: PlaneState): Proved {
@@ -105,9 +115,9 @@ function prove(source: string, nonce: string, state: PlaneState): Proved {
   if (!read.ok) return { ok: false, reason: read.kind === 'unsupported' ? 'unsupported-protocol' : 'bad-frame' };
   if (read.value.frame !== 'hello') return { ok: false, reason: 'bad-frame' };
   const { signed, header, signature } = read.value;
-  if (signed.log !== state.log) return { ok: false, reason: 'other-log' };
   const host = state.hosts.get(signed.host);
   const proven = host !== undefined && signed.nonce === nonce && verifierOf(host.publicKey)?.('connect', header, signature) === true;
+  if (signed.log !== state.log) return proven ? { ok: false, reason: 'other-log', stray: signed } : { ok: false, reason: 'other-log' };
   if (!proven) return { ok: false, reason: 'unauthorised' };
   return host.revoked ? { ok: false, reason: 'revoked' } : { ok: true, hello: signed, host };
 }

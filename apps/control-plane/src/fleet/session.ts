@@ -1,5 +1,5 @@
 /** One proxy's socket: frames in, frames out. What to send is the link's (domain/link.ts) to say. */
-import { canonicalJson, linkLimits, plainFrame, readUp, signedFrame, signHeader } from '@portcullis/policy-core';
+import { canonicalJson, linkLimits, plainFrame, readUp, signHeader, welcomeFrame } from '@portcullis/policy-core';
 import type { CloseReason, Held, HelloHeader, ProxyIdentity, SignBytes, UpFrame, WelcomeHeader } from '@portcullis/policy-core';
 import type { WebSocket } from 'ws';
 import type { DecisionStore } from '../decisions/decisions.ts';
@@ -103,7 +103,7 @@ export function welcome(session: Session, state: PlaneState, wanted: Wanted, sig
     restrictions: wanted.restrictions,
     time: nowMs,
   } satisfies WelcomeHeader);
-  session.socket.send(signedFrame('welcome', header, signHeader(sign, 'welcome', header)));
+  session.socket.send(welcomeFrame(header, signHeader(sign, 'welcome', header), state.rotations));
 }
 
 export function drop(session: Session, reason: CloseReason): void {

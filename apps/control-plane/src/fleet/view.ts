@@ -18,6 +18,8 @@ export interface Roster {
   readonly stored: readonly StoredProxy[];
   readonly wanted: (session: Session) => Wanted;
   readonly copied: (host: string) => boolean;
+  /** The log that this host follows instead of ours. */
+  readonly stray: (host: string) => string | null;
 }
 
 /** Every connected proxy, then those seen before whose host still belongs to the fleet. */
@@ -42,7 +44,7 @@ function connectedView(session: Session, roster: Roster, upstreams: ReadonlyMap<
     restrictions: link.held.restrictions,
     since: session.sinceMs,
     lastSeen: session.lastHeardMs,
-    problems: [...sessionProblems(session, refused), ...hostProblems(session.key.host, roster), ...upstreamProblems(hello.server, upstreams)],
+    problems: [...sessionProblems(session, refused), ...aheadProblems(session, roster), ...hostProblems(session.key.host, roster), ...upstreamProblems(hello.server, upstreams)],
     inFlight: link.held.inFlight,
   };
 }
@@ -99,8 +101,19 @@ function sessionProblems({ link, linkProblem }: Session, refused: ReturnType<typ
   return linkProblem === null ? problems : [...problems, linkProblem];
 }
 
-function hostProblems(host: string, { copied }: Roster): readonly string[] {
-  return copied(host) ? ['the key of this host is in use twice: it was copied, or the host was restored from a backup. Revoke the host and join it again'] : [];
+function hostProblems(host: string, { copied, stray, state }: Roster): readonly string[] {
+  const other = stray(host);
+  return [
+    ...(copied(host) ? ['the key of this host is in use twice: it was copied, or the host was restored from a backup. Revoke the host and join it again'] : []),
+    ...(other === null ? [] : [`follows the log ${other} and refuses this one. If this plane goes on from it, run on the host: portcullis-proxy trust ${state.log}`]),
+  ];
+}
+
+/** What a proxy holds can only come from a plane that went further than this one. */
+function aheadProblems({ link: { held } }: Session, { state }: Roster): readonly string[] {
+  const highest = Math.max(held.policies?.version ?? -1, held.restrictions?.version ?? -1);
+  if (highest < state.size) return [];
+  return [`holds version ${highest}, which this log does not have: if this plane came back from a backup, stop it and run portcullis log restore`];
 }
 
 function upstreamsByServer(sessions: readonly Session[]): ReadonlyMap<string, ReadonlySet<string>> {
