@@ -34,3 +34,4 @@ for (let n = 0; n < Number(commands); n++) {
   if (done.ok) done.recorded.forEach(acknowledge);
   else if (done.refusal.code === 'unavailable') throw new Error(done.refusal.message);
 }
+plane.close();
