@@ -1,0 +1,107 @@
+/** A data directory with some days of work in it, checkpoints that were kept outside at the time, and the ways to alter a copy. */
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import Database from 'better-sqlite3';
+import { openPlane } from '../../apps/control-plane/src/plane.ts';
+import type { Plane } from '../../apps/control-plane/src/plane.ts';
+import { workOnce } from '../crash/work.js';
+
+/** Events: more than a full tile, so that tiles and bundles of both kinds are there. */
+const EVENTS = 400;
+/** When checkpoints were kept outside. */
+const KEPT_EARLY = 150;
+const KEPT_LATE = 390;
+
+export interface RecordedLog {
+  readonly folder: string;
+  readonly dataDir: string;
+  /** Checkpoints that were kept outside. */
+  readonly early: string;
+  readonly late: string;
+  /** The size that `early` states. */
+  readonly earlySize: number;
+  readonly size: number;
+  readonly copy: () => string;
+}
+
+export function recordLog(): RecordedLog {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-tamper-'));
+  const dataDir = join(folder, 'data');
+  const plane = openIn(dataDir);
+  const keep = (name: string): string => {
+    const path = join(folder, name);
+    writeFileSync(path, plane.history.checkpoint());
+    return path;
+  };
+  work(plane, KEPT_EARLY, 0);
+  const early = keep('early');
+  const earlySize = plane.state().size;
+  work(plane, KEPT_LATE, 0);
+  const late = keep('late');
+  work(plane, EVENTS, 0);
+  const { size } = plane.state();
+  plane.close();
+  // 16 MiB that no test needs in its copy.
+  writeFileSync(join(dataDir, 'ballast'), 'small');
+  let copies = 0;
+  const copy = (): string => {
+    const to = join(folder, `copy-${(copies += 1)}`);
+    cpSync(dataDir, to, { recursive: true });
+    return to;
+  };
+  return { folder, dataDir, early, late, earlySize, size, copy };
+}
+
+function openIn(dataDir: string): Plane {
+  const opened = openPlane({ dataDir, now: () => 1 });
+  if (!opened.ok) throw new Error(opened.problem);
+  return opened.plane;
+}
+
+function work(plane: Plane, size: number, shift: number): void {
+  for (let n = plane.state().size + shift; plane.state().size < size; n++) workOnce(plane, n, 1_000_000 + n);
+}
+
+/** Writes into log.db as somebody may who has the file: no trigger, no check stands in the way. */
+export function intrude(dataDir: string, act: (db: Database.Database) => void): void {
+  const db = new Database(join(dataDir, 'log.db'));
+  db.pragma('foreign_keys = OFF');
+  db.pragma('ignore_check_constraints = ON');
+  for (const { name } of db.prepare<[], { name: string }>("SELECT name FROM sqlite_master WHERE type = 'trigger'").all()) db.exec(`DROP TRIGGER ${name}`);
+  act(db);
+  db.close();
+}
+
+/** A log of the same size and name with another history from its first event on, signed with the key of the first one. */
+export function rewrite(dataDir: string, to: string, size: number): void {
+  mkdirSync(join(to, 'keys'), { recursive: true });
+  for (const file of ['keys/plane.key', 'recovery.key', 'ballast']) cpSync(join(dataDir, file), join(to, file));
+  const plane = openIn(to);
+  work(plane, size, 1_000);
+  plane.close();
+}
+
+/** What was after `size` is done again, differently, with the stolen key: the log is cut there, and goes on. */
+export function rewriteAfter(dataDir: string, size: number, until: number): void {
+  cut(dataDir, size);
+  const plane = openIn(dataDir);
+  work(plane, until, 2_000);
+  plane.close();
+}
+
+/** The events from `size` on are gone, and the head that was signed then is put back as the newest. */
+export function cut(dataDir: string, size: number): void {
+  intrude(dataDir, (db) => {
+    db.prepare('DELETE FROM events WHERE seq >= ?').run(size);
+    db.prepare('DELETE FROM checkpoints WHERE size > ?').run(size);
+    db.prepare('DELETE FROM tiles WHERE (n + 1) * 256 > ?').run(size);
+  });
+}
+
+/** Puts a file of an exported directory in another state. */
+export function alter(directory: string, file: string, change: (bytes: Buffer) => Uint8Array): void {
+  const path = join(directory, file);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, change(readFileSync(path)));
+}
