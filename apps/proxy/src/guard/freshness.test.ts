@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { anchored, holding, leaseAgeMs, leased, staleMs, startStale, ticked } from './freshness.ts';
+import { anchored, holding, isAhead, leaseAgeMs, leased, staleMs, startStale, ticked } from './freshness.ts';
 import type { Clocks, Freshness } from './freshness.ts';
 
 const at = (monoMs: number, wallMs = monoMs): Clocks => ({ monoMs, wallMs });
@@ -21,18 +21,18 @@ describe('freshness', () => {
     let state = fresh();
     expect(staleMs(state, at(14_000))).toBe(0);
     expect(staleMs(state, at(16_000))).toBe(16_000);
-    state = holding(leased(state, { version: 5, time: PLANE + 15_000 }), 5);
+    state = holding(leased(state, { version: 5, time: PLANE + 15_000 }, at(16_000)), 5);
     expect(staleMs(state, at(16_000))).toBe(0);
-    state = holding(leased(state, { version: 6, time: PLANE + 30_000 }), 5);
+    state = holding(leased(state, { version: 6, time: PLANE + 30_000 }, at(31_000)), 5);
     expect(staleMs(state, at(31_000))).toBe(16_000);
     expect(staleMs(holding(state, null), at(31_000))).toBe(16_000);
     expect(staleMs(holding(state, 6), at(31_000))).toBe(0);
   });
 
   it('an echo of an old lease makes nothing younger', () => {
-    const later = holding(leased(fresh(), { version: 5, time: PLANE + 5_000 }), 5);
-    expect(leased(later, { version: 5, time: PLANE + 4_000 })).toBe(later);
-    expect(leased(later, { version: 5, time: PLANE + 5_000 })).toBe(later);
+    const later = holding(leased(fresh(), { version: 5, time: PLANE + 5_000 }, at(5_000)), 5);
+    expect(leased(later, { version: 5, time: PLANE + 4_000 }, at(6_000))).toBe(later);
+    expect(leased(later, { version: 5, time: PLANE + 5_000 }, at(6_000))).toBe(later);
   });
 
   it('counts sleep by the wall clock, and is not fooled by one that is set back', () => {
@@ -42,5 +42,25 @@ describe('freshness', () => {
     const noticed = ticked(state, at(1_000, 3_600_000));
     expect(staleMs(noticed, at(2_000, 2_000))).toBe(3_600_000);
     expect(leaseAgeMs(noticed, at(2_000, 2_000))).toBe(3_600_000);
+  });
+
+  it('[P3] a plane whose clock is set back or forward makes nothing younger', () => {
+    // Set back by an hour while the proxy was connected: what it knew is 10 s old, not an hour in the future.
+    const back = anchored(fresh(), { version: 6, time: PLANE - 3_600_000 }, at(10_000));
+    expect(staleMs(back, at(15_000))).toBe(0);
+    expect(staleMs(back, at(16_000))).toBe(16_000);
+    // Set forward by an hour: its leases say nothing before the time has been asked for again.
+    const ahead = { version: 5, time: PLANE + 3_605_000 };
+    expect(isAhead(fresh(), ahead, at(5_000))).toBe(true);
+    expect(staleMs(holding(leased(fresh(), ahead, at(5_000)), 5), at(16_000))).toBe(16_000);
+    expect(staleMs(holding(anchored(fresh(), ahead, at(5_000)), 5), at(21_000))).toBe(16_000);
+  });
+
+  it('[P3] a plane whose clock runs a little faster counts by ours, and the echo of its lease for nothing', () => {
+    const lease = { version: 5, time: PLANE + 9_000 };
+    const state = holding(leased(fresh(), lease, at(5_000)), 5);
+    expect(staleMs(state, at(20_000))).toBe(0);
+    expect(staleMs(state, at(21_000))).toBe(16_000);
+    expect(leased(state, lease, at(8_000))).toBe(state);
   });
 });

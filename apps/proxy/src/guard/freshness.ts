@@ -10,10 +10,24 @@ export interface Clocks {
   readonly wallMs: number;
 }
 
+interface Lease {
+  readonly version: number;
+  /** As the plane signed it. */
+  readonly time: number;
+  /** The same, and not later than plane time was reckoned to be when it arrived. */
+  readonly asOf: number;
+}
+
+/**
+ * A lease may be dated so much ahead of plane time as reckoned here, and counts from the earlier of the two: clocks run differently. What is
+ * dated further ahead means that the plane's clock was set; it counts for nothing, and a new anchor is due.
+ */
+const LEAD_MS = linkLimits.HEARTBEAT_MS;
+
 export interface Freshness {
   /** Plane time at a moment of ours that was not later. */
   readonly anchor: (Clocks & { readonly planeMs: number }) | null;
-  readonly lease: { readonly version: number; readonly time: number } | null;
+  readonly lease: Lease | null;
   /** Plane time at which what is held was last known to be current; null before that was ever known to this process. */
   readonly confirmed: number | null;
   /** The plane's time as reckoned last: it never goes back. */
@@ -27,21 +41,32 @@ export function startStale(staleMs: number, now: Clocks): Freshness {
   return { anchor: null, lease: null, confirmed: null, planeMs: 0, before: { ...now, staleMs: Math.max(1, staleMs) } };
 }
 
-/** A welcome says what the time is there; `asked` is when the hello left, so the age can only be overrated. */
+/**
+ * A welcome says what the time is there; `asked` is when the hello left, so the age can only be overrated. What was known stays as old as
+ * it is, whatever the plane's clock says now.
+ */
 export function anchored(state: Freshness, welcome: { readonly version: number; readonly time: number }, asked: Clocks): Freshness {
-  return { ...state, anchor: { ...asked, planeMs: welcome.time }, planeMs: welcome.time, lease: { version: welcome.version, time: welcome.time } };
+  const { version, time } = welcome;
+  const confirmed = state.confirmed === null ? null : time - Math.max(0, planeNow(state, asked) - state.confirmed);
+  return { ...state, anchor: { ...asked, planeMs: time }, planeMs: time, confirmed, lease: { version, time, asOf: time } };
 }
 
 /** A lease replaces an older one; one that is not newer is an echo, and ignored. */
-export function leased(state: Freshness, lease: { readonly version: number; readonly time: number }): Freshness {
-  if (state.anchor === null || (state.lease !== null && lease.time <= state.lease.time)) return state;
-  return { ...state, lease: { version: lease.version, time: lease.time } };
+export function leased(state: Freshness, lease: { readonly version: number; readonly time: number }, now: Clocks): Freshness {
+  if (state.anchor === null || (state.lease !== null && lease.time <= state.lease.time) || isAhead(state, lease, now)) return state;
+  const { version, time } = lease;
+  return { ...state, lease: { version, time, asOf: Math.min(time, planeNow(state, now)) } };
+}
+
+/** Whether a lease is dated so far ahead that the plane's clock must have been set since the welcome. */
+export function isAhead(state: Freshness, lease: { readonly time: number }, now: Clocks): boolean {
+  return state.anchor !== null && lease.time > planeNow(state, now) + LEAD_MS;
 }
 
 /** To be told after every adoption and every lease: the version that is enforced exactly, or null. */
 export function holding(state: Freshness, version: number | null): Freshness {
   if (state.lease === null || version === null || version < state.lease.version) return state;
-  return { ...state, confirmed: Math.max(state.confirmed ?? 0, state.lease.time) };
+  return { ...state, confirmed: Math.max(state.confirmed ?? state.lease.asOf, state.lease.asOf) };
 }
 
 /** Takes note of the time, so that no clock that is set back makes anything younger. */
@@ -59,7 +84,7 @@ export function staleMs(state: Freshness, now: Clocks): number {
 
 /** Age of the newest lease: more than a few heartbeats right after one arrived means that a clock was moved, and a new anchor is due. */
 export function leaseAgeMs(state: Freshness, now: Clocks): number {
-  return state.lease === null ? 0 : Math.max(0, planeNow(state, now) - state.lease.time);
+  return state.lease === null ? 0 : Math.max(0, planeNow(state, now) - state.lease.asOf);
 }
 
 function planeNow(state: Freshness, now: Clocks): number {

@@ -1,7 +1,7 @@
 /** What a proxy does with each frame of the plane. Adoption is in the order of W9: verify, compile, persist, swap, acknowledge. */
 import { canonicalJson, linkLimits, readDown, signedFrame, signHeader } from '@portcullis/policy-core';
 import type { DownFrame, HelloHeader, UpFrame } from '@portcullis/policy-core';
-import { anchored, leaseAgeMs, leased, ticked } from '../guard/freshness.ts';
+import { anchored, isAhead, leaseAgeMs, leased, ticked } from '../guard/freshness.ts';
 import { adopt, effective, held, welcomed } from '../guard/guard.ts';
 import type { Effective, GuardState, PolicyFrame } from '../guard/guard.ts';
 import { blame } from './blame.ts';
@@ -133,10 +133,11 @@ function notEnforced(frame: PolicyFrame, error: unknown): Extract<UpFrame, { fra
 function lease(live: Live, connection: Connection, signed: { readonly log: string; readonly version: number; readonly time: number }): void {
   if (connection.phase !== 'linked' || signed.log !== live.options.log) return;
   const now = live.options.clocks();
-  live.freshness = ticked(leased(live.freshness, signed), now);
+  const ahead = isAhead(live.freshness, signed, now);
+  live.freshness = ticked(leased(live.freshness, signed, now), now);
   noteHeld(live);
-  if (leaseAgeMs(live.freshness, now) > linkLimits.FRESH_MS) {
-    live.options.tell('this machine\'s clock moved: connecting again to learn the time');
+  if (ahead || leaseAgeMs(live.freshness, now) > linkLimits.FRESH_MS) {
+    live.options.tell('a clock moved, here or on the plane: connecting again to learn the time');
     connection.socket.terminate();
   }
 }
