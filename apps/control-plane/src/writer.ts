@@ -2,7 +2,6 @@
  * The one writer: decide, append, and only then fold and tell (L2). Whatever fails before the commit leaves everything as it was;
  * what is in force stays served from memory, whatever becomes of the disk.
  */
-import { signRotation } from '@portcullis/policy-core';
 import type { Policy } from '@portcullis/policy-core';
 import type { Drafted, Known, OfferCommand } from './domain/commands/answer.ts';
 import { decide } from './domain/commands/decide.ts';
@@ -15,11 +14,11 @@ import type { Recollection } from './history.ts';
 import { payloadHash } from './log/codec.ts';
 import type { Payload, Unsealed } from './log/codec.ts';
 import type { Keyring } from './log/keyring.ts';
-import { publicKeyText } from './log/keyring.ts';
 import type { Log } from './log/log.ts';
 import { isBusy, isFull } from './log/store.ts';
 import type { Contents, Executed, Plane } from './plane.ts';
 import { eventId } from './event-id.ts';
+import { replaceKey } from './replace-key.ts';
 
 export interface WriterParts {
   readonly log: Log;
@@ -102,29 +101,12 @@ export function createWriter({ log, history, keyring, random, makeRoom, onBug, c
     }
   };
 
-  const rotateKey = (meta: Meta): Executed => {
-    if (broken !== undefined) return unavailable(broken);
-    const previous = keyring.current();
-    let outcome: Executed;
-    try {
-      const next = keyring.propose();
-      const keys = { previousKey: publicKeyText(previous.verifierKey), publicKey: publicKeyText(next.verifierKey) };
-      outcome = execute({ kind: 'rotate-key', rotation: signRotation(state.log, keys, { previous: previous.sign, next: next.sign }) }, meta);
-    } catch (error) {
-      if (!isFull(error)) throw error;
-      outcome = unavailable('the disk of the data directory is full, so no key could be made: make room and ask again');
-    }
-    // A refusal, or an earlier outcome under the same key. Where the disk failed, the next start goes by what the log says.
-    if (keyring.current() === previous && broken === undefined) keyring.withdraw();
-    return outcome;
-  };
-
   return {
     state: () => state,
     policies: () => policies,
     outstanding: () => outstanding(state, offered),
     execute,
-    rotateKey,
+    rotateKey: (meta) => (broken === undefined ? replaceKey(keyring, state.log, (command) => execute(command, meta), () => broken === undefined) : unavailable(broken)),
     onRecorded(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

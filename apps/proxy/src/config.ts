@@ -11,6 +11,7 @@ export type Plan =
   | { readonly kind: 'wrap'; readonly claim: Claim; readonly command: string; readonly args: readonly string[]; readonly home: string }
   | { readonly kind: 'join'; readonly url: string; readonly tokenFile: string; readonly name: string | null; readonly home: string }
   | { readonly kind: 'join-local'; readonly name: string | null; readonly home: string }
+  | { readonly kind: 'trust'; readonly log: string; readonly home: string }
   | { readonly kind: 'status'; readonly json: boolean; readonly home: string }
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
@@ -25,6 +26,7 @@ Usage:
   portcullis-proxy [--server NAME] -- COMMAND [ARG …]   run an MCP server over stdio behind this proxy
   portcullis-proxy join --plane URL --token-file FILE   enrol this host (FILE may be - for standard input)
   portcullis-proxy join --local                         enrol with the plane that runs on this machine
+  portcullis-proxy trust LOG                            follow the plane to another log, after it came back from a backup
   portcullis-proxy status [--json]                      what is in force here, for which servers, since when
 
 Options:
@@ -66,6 +68,7 @@ export function readPlan(argv: readonly string[], env: NodeJS.ProcessEnv): Plan 
     const [command, ...more] = positionals;
     if (command === undefined) return wrap(values.server, wrapped, home);
     if (wrapped !== null) return usage(`\`${command}\` and \`-- COMMAND\` do not go together.`);
+    if (command === 'trust') return trust(more, home);
     if (more.length > 0) return usage(`\`${more.join(' ')}\` is one word too many after \`${command}\`.`);
     switch (command) {
       case 'join':
@@ -96,6 +99,11 @@ function join_(values: { readonly plane?: string; readonly 'token-file'?: string
   }
   if (values.plane === undefined || values['token-file'] === undefined) return usage('join takes --plane URL and --token-file FILE, or --local on the plane\'s own machine.');
   return { kind: 'join', url: values.plane, tokenFile: values['token-file'], name, home };
+}
+
+function trust([log, ...more]: readonly string[], home: string): Plan {
+  if (log === undefined || more.length > 0) return usage('trust takes the one log that this host is to follow from now on, as the plane names it: portcullis-proxy trust portcullis.local/0a1b2c3d');
+  return { kind: 'trust', log, home };
 }
 
 function usage(message: string): Plan {

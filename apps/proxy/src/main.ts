@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import { EXIT, HELP, readPlan, type Plan } from './config.ts';
 import { readEnrolment } from './host/enrolment.ts';
 import { joinLocal, joinPlane, type JoinOutcome } from './host/join.ts';
+import { trustLog } from './host/trust.ts';
 import { lastGoodDirectory } from './store/last-good.ts';
 import { startEnforcing, type Enforcing } from './link/enforce.ts';
 import { closedGate } from './gate.ts';
@@ -30,6 +31,12 @@ async function perform(plan: Plan): Promise<number> {
       return join(plan);
     case 'join-local':
       return joined(await joinLocal(plan.home, plan.name));
+    case 'trust': {
+      const outcome = await trustLog(plan);
+      if (outcome.ok) process.stdout.write(`${outcome.said}\n`);
+      else process.stderr.write(`portcullis-proxy: ${outcome.problem}.\n`);
+      return outcome.ok ? EXIT.ok : outcome.why === 'unreachable' ? EXIT.unreachable : EXIT.refused;
+    }
     case 'status': {
       const status = readStatus(plan.home, Date.now(), isAlive);
       process.stdout.write(plan.json ? `${JSON.stringify(status)}\n` : describeStatus(status, Date.now()));
@@ -84,8 +91,17 @@ async function openGate({ home, claim }: Extract<Plan, { kind: 'wrap' }>): Promi
   if (found.kind === 'broken') return closed(found.problem);
   try {
     const { enrolment, seed } = found;
-    const enforcing = await startEnforcing({ home, enrolment, seed, server, upstream: claim.upstream, shown: claim.shown, build: BUILD, tell: (line) => tell(server, line) });
-    const absent = announcePresence(lastGoodDirectory(home, enrolment.log, server), { server, upstream: claim.shown, pid: process.pid, boot: enforcing.boot, startedAt: Date.now() });
+    const startedAt = Date.now();
+    const present = { absent: (): void => undefined };
+    const announce = (log: string, boot: string): void => {
+      present.absent();
+      present.absent = announcePresence(lastGoodDirectory(home, log, server), { server, upstream: claim.shown, pid: process.pid, boot, startedAt });
+    };
+    const enforcing: Enforcing = await startEnforcing({
+      home, enrolment, seed, server, upstream: claim.upstream, shown: claim.shown, build: BUILD, tell: (line) => tell(server, line), onLog: (log) => announce(log, enforcing.boot),
+    });
+    announce(enrolment.log, enforcing.boot);
+    const absent = (): void => present.absent();
     if (enforcing.link.status().policies === null) await enforcing.link.settled(FIRST_SNAPSHOT_MS);
     return { gate: enforcing.gate, enforcing, absent };
   } catch (problem) {

@@ -1,12 +1,12 @@
 /** `portcullis-proxy status`: what is in force on this host, for which servers, read from what the proxies have stored. */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { verifierOf } from '@portcullis/policy-core';
 import type { Restriction } from '@portcullis/policy-core';
-import { effective, held } from './guard/guard.ts';
-import { restore } from './guard/restore.ts';
+import { held } from './guard/guard.ts';
 import { readEnrolment, type FoundEnrolment } from './host/enrolment.ts';
-import { lastGoodRoot, openLastGood } from './store/last-good.ts';
+import { openFooting } from './link/footing.ts';
+import { inForce } from './link/live.ts';
+import { lastGoodRoot } from './store/last-good.ts';
 import { readPresence, type Presence } from './store/presence.ts';
 
 export interface HostStatus {
@@ -35,24 +35,23 @@ export function readStatus(home: string, nowMs: number, isAlive: (pid: number) =
   if (found.kind !== 'enrolled') return { enrolment: null, problem: found.kind === 'broken' ? found.problem : null, servers: [] };
   const { host, name, url, log } = found.enrolment;
   const root = lastGoodRoot(home, log);
-  const servers = foldersOf(root).flatMap((folder) => serverStatus(join(root, folder), found, nowMs, isAlive) ?? []);
+  const servers = foldersOf(root).flatMap((folder) => serverStatus(home, join(root, folder), found, nowMs, isAlive) ?? []);
   return { enrolment: { host, name, url, log }, problem: null, servers };
 }
 
-function serverStatus(directory: string, found: Extract<FoundEnrolment, { kind: 'enrolled' }>, nowMs: number, isAlive: (pid: number) => boolean): ServerStatus | null {
+function serverStatus(home: string, directory: string, found: Extract<FoundEnrolment, { kind: 'enrolled' }>, nowMs: number, isAlive: (pid: number) => boolean): ServerStatus | null {
   const { server, running } = readPresence(directory, isAlive);
-  const verify = verifierOf(found.enrolment.planeKey);
-  if (server === null || verify === null) return null;
-  const lastGood = openLastGood(directory);
-  const { state, problems } = restore(found.enrolment.log, server, lastGood.read(), verify);
+  const footing = server === null ? null : openFooting(home, found.enrolment, server);
+  if (server === null || footing === null) return null;
+  const { lastGood, state, problems } = footing;
   const marks = held(state);
-  const inForce = effective(state);
+  const last = inForce(footing, state);
   return {
     server,
     policiesVersion: marks.policies?.version ?? null,
     restrictionsVersion: marks.restrictions?.version ?? null,
-    policies: inForce?.policies.map((policy) => policy.id) ?? [],
-    restrictions: inForce?.restrictions.map((restriction: Restriction) => ({ id: restriction.id, reason: restriction.reason })) ?? [],
+    policies: last?.policies.map((policy) => policy.id) ?? [],
+    restrictions: last?.restrictions.map((restriction: Restriction) => ({ id: restriction.id, reason: restriction.reason })) ?? [],
     storedAt: newest(directory),
     staleMs: lastGood.readStale(nowMs),
     running,

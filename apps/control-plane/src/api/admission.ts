@@ -18,8 +18,8 @@ const MAX_BODY_DEPTH = 16;
 const MAX_BODY_VALUES = 10_000;
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
-/** Paths below /v1 that need no operator token: the document that describes the API, and hosts that join (they bring a token of their own). */
-const OPEN_PATHS: ReadonlySet<string> = new Set(['/v1/openapi.json', '/v1/join']);
+/** Paths below /v1 that need no operator token: the document that describes the API, which log this is, and hosts that join (they bring a token of their own). */
+const OPEN_PATHS: ReadonlySet<string> = new Set(['/v1/openapi.json', '/v1/identity', '/v1/join']);
 
 type Guard = MiddlewareHandler<{ Variables: Variables; Bindings: Bindings }>;
 

@@ -109,20 +109,6 @@ function storeOf(db: Database.Database): LogStore {
     erased = false;
     write(writer);
   });
-  /**
-   * The write-ahead log still holds the page as it was. Where a reader keeps it open just now, the next checkpoint drops it: what was
-   * committed must not fail any more, nor wait.
-   */
-  const dropErased = (): void => {
-    try {
-      db.pragma('busy_timeout = 0');
-      db.pragma('wal_checkpoint(TRUNCATE)');
-    } catch {
-      // A disk that fails here fails at the next append, which says so.
-    } finally {
-      db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
-    }
-  };
   return {
     size: () => size.get() ?? 0,
     *read(from, to) {
@@ -137,17 +123,32 @@ function storeOf(db: Database.Database): LogStore {
     checkpointSizes: () => sizes.all(),
     append: (expectedSize, write) => {
       append.immediate(expectedSize, write);
-      if (erased) dropErased();
+      if (erased) dropErased(db);
     },
     erase: (sha256) => {
       const gone = erase.run(sha256).changes > 0;
-      if (gone) dropErased();
+      if (gone) dropErased(db);
       return gone;
     },
     close: () => {
       db.close();
     },
   };
+}
+
+/**
+ * The write-ahead log still holds the page as it was. Where a reader keeps it open just now, the next checkpoint drops it: what was
+ * committed must not fail any more, nor wait.
+ */
+function dropErased(db: Database.Database): void {
+  try {
+    db.pragma('busy_timeout = 0');
+    db.pragma('wal_checkpoint(TRUNCATE)');
+  } catch {
+    // A disk that fails here fails at the next append, which says so.
+  } finally {
+    db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  }
 }
 
 function writerOf(db: Database.Database, hasPayload: Database.Statement<[string], number>): Omit<LogWriter, 'erase'> {

@@ -2,17 +2,27 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { shape } from '@portcullis/policy-core';
+import { MAX_RESTORATIONS, MAX_ROTATIONS, shape } from '@portcullis/policy-core';
+import type { Shape } from '@portcullis/policy-core';
 
 export interface Enrolment {
   /** The plane's address, `http:` (loopback only) or `https:`. */
   readonly url: string;
   readonly log: string;
-  /** The plane's key, pinned by the join token. */
+  /** The plane's key: pinned by the join token, or one that has replaced it. */
   readonly planeKey: string;
+  /** Keys of this log that were trusted before, newest first: what was stored under them stays readable. */
+  readonly formerKeys: readonly string[];
   readonly recoveryKeySha256: string;
   readonly host: string;
   readonly name: string;
+  /** Logs that this one goes on from, newest first: what was in force under them is until something of this one is. */
+  readonly formerLogs: readonly FormerLog[];
+}
+
+export interface FormerLog {
+  readonly log: string;
+  readonly keys: readonly string[];
 }
 
 export type FoundEnrolment =
@@ -27,7 +37,14 @@ const OWNER_ONLY_DIRECTORY = 0o700;
 const COUNTERS_KEPT = 16;
 
 const short = shape.text(4096);
-const enrolmentShape = shape.object<Enrolment>({ url: short, log: short, planeKey: short, recoveryKeySha256: short, host: short, name: short });
+const keys = shape.list(short, MAX_ROTATIONS + 1);
+const wholeEnrolment = shape.object<Enrolment>({
+  url: short, log: short, planeKey: short, formerKeys: keys, recoveryKeySha256: short, host: short, name: short,
+  formerLogs: shape.list(shape.object<FormerLog>({ log: short, keys }), MAX_RESTORATIONS),
+});
+/** A host that has trusted one key and one log only may leave both lists out. */
+const enrolmentShape: Shape<Enrolment> = (value, at) =>
+  wholeEnrolment(typeof value === 'object' && value !== null && !Array.isArray(value) ? { formerKeys: [], formerLogs: [], ...value } : value, at);
 
 /** Reads the enrolment under `$PORTCULLIS_HOME`. A damaged one is never taken for none. */
 export function readEnrolment(home: string): FoundEnrolment {

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { joinStatement, readJoinAnswer, readJoinToken, shape, signerOf, signHeader, verifierOf } from '@portcullis/policy-core';
+import { followRotations, joinStatement, readJoinAnswer, readJoinToken, shape, signerOf, signHeader, verifierOf } from '@portcullis/policy-core';
 import type { JoinRequest, JoinToken, Shape } from '@portcullis/policy-core';
 import { makeSeed, readEnrolment, writeEnrolment } from './enrolment.ts';
 import { planeUrl } from './plane-url.ts';
@@ -83,10 +83,12 @@ function readMadeToken(text: string): string | null {
 function accept(text: string, pinned: JoinToken, publicKey: string, own: { readonly url: string; readonly home: string; readonly name: string }): JoinOutcome {
   const answer = readJoinAnswer(text);
   if (!answer.ok) return refused(`the plane's answer cannot be read: ${answer.message}`);
-  const { header, signature, signed } = answer.value;
-  if (verifierOf(pinned.publicKey)?.('joined', header, signature) !== true) return refused('the answer is not signed with the key that the join token pins: this is not the plane that the token is from');
+  const { header, signature, signed, rotations } = answer.value;
+  const passed = followRotations(pinned.log, pinned.publicKey, rotations ?? []);
+  const planeKey = passed.ok ? (passed.value.at(-1) ?? pinned.publicKey) : pinned.publicKey;
+  if (verifierOf(planeKey)?.('joined', header, signature) !== true) return refused('the answer is not signed with the key that the join token pins, nor with one that has replaced it: this is not the plane that the token is from');
   if (signed.log !== pinned.log || signed.publicKey !== publicKey) return refused('the plane answered for another log or another key');
-  writeEnrolment(own.home, { url: own.url, log: signed.log, planeKey: pinned.publicKey, recoveryKeySha256: pinned.recoveryKeySha256, host: signed.host, name: own.name });
+  writeEnrolment(own.home, { url: own.url, log: signed.log, planeKey, formerKeys: [], recoveryKeySha256: pinned.recoveryKeySha256, host: signed.host, name: own.name, formerLogs: [] });
   return { ok: true, host: signed.host, log: signed.log, url: own.url };
 }
 

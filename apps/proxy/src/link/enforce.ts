@@ -4,20 +4,22 @@
  */
 import { createHmac, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { signerOf, verifierOf } from '@portcullis/policy-core';
-import type { CounterStore } from '@portcullis/policy-core';
+import { signerOf } from '@portcullis/policy-core';
+import type { CounterStore, Restoration } from '@portcullis/policy-core';
 import { createGate } from '../gate.ts';
 import type { SwappableGate } from '../gate.ts';
-import { effective } from '../guard/guard.ts';
-import type { GuardState } from '../guard/guard.ts';
-import { restore } from '../guard/restore.ts';
+import type { Effective } from '../guard/guard.ts';
 import { drawCounter } from '../host/enrolment.ts';
 import type { Enrolment } from '../host/enrolment.ts';
 import { planeUrl } from '../host/plane-url.ts';
-import { lastGoodDirectory, openLastGood } from '../store/last-good.ts';
+import { trustedPlane } from '../host/trusted-plane.ts';
+import type { TrustedPlane } from '../host/trusted-plane.ts';
 import { openOutbox } from '../store/outbox.ts';
+import { countersFile, openFooting } from './footing.ts';
+import type { Footing } from './footing.ts';
 import { startLink } from './link.ts';
 import type { Link } from './link.ts';
+import { inForce } from './live.ts';
 
 export interface EnforceOptions {
   readonly home: string;
@@ -31,6 +33,8 @@ export interface EnforceOptions {
   /** This program's version: what a build refuses is offered to the next one. */
   readonly build: string;
   readonly tell: (line: string) => void;
+  /** The host follows its plane to another log. */
+  readonly onLog?: (log: string) => void;
 }
 
 export interface Enforcing {
@@ -45,60 +49,89 @@ export interface Enforcing {
 const LAST_BATCH_MS = 250;
 
 /** Starts to enforce. Throws where the folder under `home` cannot be used: nothing could be remembered. */
-export async function startEnforcing({ home, enrolment, seed, server, upstream, shown, build, tell }: EnforceOptions): Promise<Enforcing> {
-  const verify = verifierOf(enrolment.planeKey);
-  const url = planeUrl(enrolment.url);
-  if (verify === null || !url.ok) throw new Error(`${join(home, 'host.json')} names no usable plane: remove it and join again`);
-  const directory = lastGoodDirectory(home, enrolment.log, server);
-  const lastGood = openLastGood(directory);
-  const outbox = openOutbox(join(directory, 'decisions'), () => Date.now());
-  const restored = restore(enrolment.log, server, lastGood.read(), verify);
-  for (const problem of restored.problems) tell(problem);
+export async function startEnforcing({ home, enrolment, seed, server, upstream, shown, build, tell, onLog }: EnforceOptions): Promise<Enforcing> {
+  const first = stand(home, enrolment, server, tell);
+  const outbox = openOutbox(join(first.directory, 'decisions'), () => Date.now());
   const boot = randomUUID();
   const gate: SwappableGate = createGate({
     boot,
     upstream,
     now: () => Date.now(),
-    staleMs: () => link.staleMs(),
+    staleMs: () => current.link.staleMs(),
     keep: (row) => outbox.add(row),
     argumentsKey: createHmac('sha256', seed).update('portcullis/1/arguments\n').digest(),
-    openCounters: () => openCounters(join(directory, 'counters.db')),
+    openCounters: () => openCounters(countersFile(first.directory)),
     closedMessage: 'No policy has reached this host yet, so every call is denied. Check with `portcullis-proxy status` that the plane can be reached.',
   });
-  await enforceLast(gate, restored.state, tell);
-  const link: Link = startLink({
-    url: url.link,
-    log: enrolment.log,
-    host: enrolment.host,
-    server,
-    upstream: shown,
-    boot,
-    build,
-    sign: signerOf(seed).sign,
-    verify,
-    drawCounter: () => drawCounter(home),
-    gate,
-    lastGood,
-    outbox,
-    state: restored.state,
-    clocks: () => ({ monoMs: performance.now(), wallMs: Date.now() }),
-    tell,
-  });
+  await enforceLast(gate, inForce(first, first.state), tell);
+
+  const begin = (trusted: TrustedPlane, { lastGood, state, before, link: url }: Standing): Link =>
+    startLink({
+      url,
+      log: trusted.enrolment().log,
+      host: enrolment.host,
+      server,
+      upstream: shown,
+      boot,
+      build,
+      sign: signerOf(seed).sign,
+      verify: trusted.verify,
+      drawCounter: () => drawCounter(home),
+      gate,
+      lastGood,
+      outbox,
+      state,
+      before,
+      trust: { successor: trusted.successor, adopt: trusted.adopt, stray: (log, restorations) => stray(trusted, log, restorations) },
+      clocks: () => ({ monoMs: performance.now(), wallMs: Date.now() }),
+      tell,
+    });
+  /** The old link ends, and another goes on with what is in force. */
+  const follow = async (next: Enrolment): Promise<void> => {
+    const { link } = current;
+    const wasStaleMs = link.staleMs();
+    const closed = link.close();
+    const standing = stand(home, next, server, tell);
+    standing.lastGood.writeStale(Math.max(wasStaleMs, standing.lastGood.readStale(Date.now())), Date.now());
+    await enforceLast(gate, inForce(standing, standing.state), tell);
+    current.link = begin(trustedPlane(home, next, tell), standing);
+    onLog?.(next.log);
+    await closed;
+  };
+  const stray = (trusted: TrustedPlane, log: string, restorations: readonly Restoration[]): boolean => {
+    const next = trusted.follow(log, restorations);
+    if (next === null) return false;
+    follow(next).catch((error: unknown) => tell(`the plane's log ${log} cannot be followed: ${error instanceof Error ? error.message : String(error)}. Start this proxy again`));
+    return true;
+  };
+  const current = { link: begin(trustedPlane(home, enrolment, tell), first) };
   return {
     gate,
-    link,
+    link: { staleMs: () => current.link.staleMs(), status: () => current.link.status(), settled: (withinMs) => current.link.settled(withinMs), close: () => current.link.close() },
     boot,
     close: async () => {
       gate.flush();
       await outbox.close(LAST_BATCH_MS);
-      await link.close();
+      await current.link.close();
     },
   };
 }
 
+interface Standing extends Footing {
+  /** Where the plane is. */
+  readonly link: string;
+}
+
+function stand(home: string, enrolment: Enrolment, server: string, tell: (line: string) => void): Standing {
+  const url = planeUrl(enrolment.url);
+  const footing = openFooting(home, enrolment, server);
+  if (footing === null || !url.ok) throw new Error(`${join(home, 'host.json')} names no usable plane: remove it and join again`);
+  for (const problem of footing.problems) tell(problem);
+  return { ...footing, link: url.link };
+}
+
 /** What was in force last, before anybody is asked. What was enforced once and cannot be now leaves the gate closed. */
-async function enforceLast(gate: SwappableGate, state: GuardState, tell: (line: string) => void): Promise<void> {
-  const last = effective(state);
+async function enforceLast(gate: SwappableGate, last: Effective | null, tell: (line: string) => void): Promise<void> {
   if (last === null) return;
   try {
     (await gate.prepare(last)).swap();

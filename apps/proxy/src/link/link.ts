@@ -55,6 +55,7 @@ export function startLink(options: LinkOptions): Link {
   const timers = options.timers ?? eventLoop;
   const live: Live = {
     options,
+    verify: options.verify,
     timers,
     backoff: makeBackoff(options.random ?? Math.random),
     guard: options.state,

@@ -1,12 +1,12 @@
 /** What the link is made of: one record for the link, one for each connection. */
 import { plainFrame } from '@portcullis/policy-core';
-import type { CloseReason, Held, SignBytes, UpFrame, Verify } from '@portcullis/policy-core';
+import type { CloseReason, Held, Read, Restoration, Rotation, SignBytes, UpFrame, Verify } from '@portcullis/policy-core';
 import { WebSocket } from 'ws';
 import type { SwappableGate } from '../gate.ts';
 import { holding, staleMs } from '../guard/freshness.ts';
 import type { Clocks, Freshness } from '../guard/freshness.ts';
-import { coherentVersion, held } from '../guard/guard.ts';
-import type { GuardState } from '../guard/guard.ts';
+import { coherentVersion, effective, held } from '../guard/guard.ts';
+import type { Effective, GuardState } from '../guard/guard.ts';
 import type { LastGood } from '../store/last-good.ts';
 import type { Outbox } from '../store/outbox.ts';
 import type { Stop, Timers } from '../timers.ts';
@@ -31,6 +31,10 @@ export interface LinkOptions {
   readonly outbox: Outbox;
   /** What was found on disk. */
   readonly state: GuardState;
+  /** What is in force from a log that this one goes on from: it stays until something of this log is. */
+  readonly before?: Effective | null;
+  /** How trust moves to another key or log; without it, it never does. */
+  readonly trust?: LinkTrust;
   readonly clocks: () => Clocks;
   /** From 0 to 1. */
   readonly random?: () => number;
@@ -42,9 +46,19 @@ export interface LinkOptions {
   readonly tell: (line: string) => void;
 }
 
+export interface LinkTrust {
+  /** The verifier of the last of these keys, where it follows on the one that is trusted. */
+  readonly successor: (rotations: readonly Rotation[]) => Read<Verify>;
+  /** A welcome under that key has come: it is the trusted one from now on. */
+  readonly adopt: (rotations: readonly Rotation[]) => void;
+  /** The plane speaks for another log. True where this host follows it there; then another link takes over, and this one ends. */
+  readonly stray: (log: string, restorations: readonly Restoration[]) => boolean;
+}
+
 /** The link's own record. */
 export interface Live {
   readonly options: LinkOptions;
+  verify: Verify;
   readonly timers: Timers;
   readonly backoff: Backoff;
   guard: GuardState;
@@ -70,6 +84,17 @@ export interface Connection {
 /** What the proxy holds, as acks and heartbeats say it. */
 export function report(live: Live): Held {
   return { ...held(live.guard), inFlight: live.options.gate.inFlight() };
+}
+
+/**
+ * What is to be enforced in this state; null where nothing is known. Between two logs that is what the former left in force, under what the
+ * new one restricts.
+ */
+export function inForce({ before = null }: Pick<LinkOptions, 'before'>, state: GuardState): Effective | null {
+  const now = effective(state);
+  if (now !== null || before === null) return now;
+  const { restrictions } = state;
+  return restrictions === null ? before : { ...before, restrictions: [...before.restrictions, ...restrictions.set, ...restrictions.carried] };
 }
 
 /** To be called whenever what is held, or what is known of the head, has changed. */

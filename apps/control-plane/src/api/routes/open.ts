@@ -1,4 +1,4 @@
-/** What answers without an operator token: liveness, readiness, and hosts that join with a token of their own. */
+/** What answers without an operator token: liveness, readiness, whose plane this is, and hosts that join with a token of their own. */
 import type { Context } from 'hono';
 import { answer, refusal, refuse } from '../answer.ts';
 import type { Api, ApiParts, Bindings, Variables } from '../parts.ts';
@@ -15,6 +15,11 @@ export function addOpen(api: Api, parts: ApiParts): void {
   api.get('/readyz', () => {
     const why = unready(parts);
     return why === null ? answer({ ready: true }) : refuse('unavailable', why);
+  });
+  // What every signed head and every challenge of the link say anyway: hosts whose operator decides to trust this log pin it.
+  api.get('/v1/identity', () => {
+    const { log, publicKey, recoveryKeySha256 } = parts.plane.state();
+    return answer({ log, publicKey, recoveryKeySha256 });
   });
   const throttle = createThrottle(JOIN_BURST, JOIN_REFILL_MS);
   api.post('/v1/join', async (c) => {

@@ -1,0 +1,66 @@
+/**
+ * What a proxy stands on when it begins with a log: the folder of that log and server, what was enforced of it last (P3, P6), and, where the log
+ * goes on from another and has brought nothing yet, what that one left in force.
+ */
+import { existsSync, symlinkSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { verifierOfAny } from '@portcullis/policy-core';
+import { effective } from '../guard/guard.ts';
+import type { Effective, GuardState } from '../guard/guard.ts';
+import { restore } from '../guard/restore.ts';
+import type { Enrolment, FormerLog } from '../host/enrolment.ts';
+import { lastGoodDirectory, openLastGood } from '../store/last-good.ts';
+import type { LastGood } from '../store/last-good.ts';
+
+export interface Footing {
+  readonly directory: string;
+  readonly lastGood: LastGood;
+  readonly state: GuardState;
+  /** Of a former log; null where there is none, or where this log has brought its own. */
+  readonly before: Effective | null;
+  readonly problems: readonly string[];
+}
+
+/** Reads it. Null where the enrolment holds no usable key. Throws where the folder cannot be used. */
+export function openFooting(home: string, enrolment: Enrolment, server: string): Footing | null {
+  const verify = verifierOfAny([enrolment.planeKey, ...enrolment.formerKeys]);
+  if (verify === null) return null;
+  const directory = lastGoodDirectory(home, enrolment.log, server);
+  const lastGood = openLastGood(directory);
+  const stored = lastGood.read();
+  const { state, problems } = restore(enrolment.log, server, stored, verify);
+  // A damaged record of this log is no reason to go back to another one: then everything is denied.
+  const before = stored.policies.length === 0 ? lastOf(enrolment.formerLogs, home, server) : null;
+  shareCounters(directory, enrolment.formerLogs, home, server);
+  return { directory, lastGood, state, before, problems };
+}
+
+function lastOf(former: readonly FormerLog[], home: string, server: string): Effective | null {
+  for (const { log, keys } of former) {
+    const directory = lastGoodDirectory(home, log, server);
+    const verify = verifierOfAny(keys);
+    if (verify === null || !existsSync(directory)) continue;
+    const last = effective(restore(log, server, openLastGood(directory).read(), verify).state);
+    if (last !== null) return last;
+  }
+  return null;
+}
+
+/** What was counted goes on being counted: a limit does not begin anew because a plane was restored. */
+function shareCounters(directory: string, former: readonly FormerLog[], home: string, server: string): void {
+  const own = join(directory, COUNTERS);
+  if (existsSync(own)) return;
+  const known = former.map(({ log }) => join(lastGoodDirectory(home, log, server), COUNTERS)).find((file) => existsSync(file));
+  if (known === undefined) return;
+  try {
+    symlinkSync(relative(directory, known), own);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
+const COUNTERS = 'counters.db';
+
+export function countersFile(directory: string): string {
+  return join(directory, COUNTERS);
+}
