@@ -1,0 +1,178 @@
+/**
+ * What must hold after every step, whatever happened. Laws look from outside: at what the gate permits, at what was said on the wire, at what is
+ * on the disk, at what the plane ever wanted. A broken law is a text that says which rule, who, and what was seen.
+ */
+import { linkLimits } from '@portcullis/policy-core';
+import type { Held, Mark, Restriction } from '@portcullis/policy-core';
+import { forbids } from './history.ts';
+import type { History } from './history.ts';
+import type { Connection, Frame } from './network.ts';
+import { maskOf, TOOLS } from './proxy.ts';
+import type { SimProxy } from './proxy.ts';
+
+/** What one proxy has said and been told, over all its boots. */
+export interface Record {
+  /** The highest version that it acknowledged exactly; permissions of what is older are over. */
+  floor: number;
+  policies: Mark | null;
+  restrictions: Mark | null;
+  /** Restrictions in sets that it acknowledged. */
+  readonly obeyed: Map<string, Restriction>;
+  /** When the newest statement that reached this boot was made, in true time; null before the first. */
+  toldAt: number | null;
+  /** The same over all boots of its folder, as far as the clock allows to know. */
+  lastToldAt: number | null;
+  /** Its files were damaged, so that it may know less than it acknowledged; never that a restriction is over. */
+  damaged: boolean;
+  seen: { readonly policies: number; readonly restrictions: number };
+  /** When what it holds was the head's for this boot last, in true time; whether it still was after the last step. */
+  current: { readonly at: number; readonly still: boolean } | null;
+}
+
+export function newRecord(): Record {
+  return { floor: 0, policies: null, restrictions: null, obeyed: new Map(), toldAt: null, lastToldAt: null, damaged: false, seen: { policies: -1, restrictions: -1 }, current: null };
+}
+
+/** Clocks are read in whole milliseconds, and a lease may be dated a heartbeat ahead: clocks of two machines never run alike. */
+const TOLERANCE_MS = 10 + linkLimits.HEARTBEAT_MS;
+
+export interface Scene {
+  readonly history: History;
+  readonly now: () => number;
+  readonly record: (proxy: SimProxy) => Record;
+}
+
+/** [W6] [P3] [P6] [W3]: what this proxy permits now. */
+export function checkProxy(proxy: SimProxy, { history, now, record }: Scene): string | null {
+  const { running, host, server } = proxy;
+  if (running?.process.alive !== true || host.machine.suspended) return null;
+  const known = record(proxy);
+  const mask = maskOf(running);
+  const versions = history.since(known.floor);
+  if (mask !== 0 && !versions.some((version) => (mask & ~history.wanted(version, host.id, server).mask) === 0)) {
+    const permitted = versions.map((version) => `${version.version}:${history.wanted(version, host.id, server).mask.toString(2)}`).join(' ');
+    return `[W6] ${running.boot} permits ${mask.toString(2)}, which no version since the one it enforced exactly does: ${permitted}`;
+  }
+  const head = history.versions.at(-1);
+  const active = head === undefined ? [] : history.restrictions(head, host.id, server);
+  for (const restriction of active) {
+    if (!known.obeyed.has(restriction.id)) continue;
+    const open = [...TOOLS, null].find((tool, bit) => forbids(restriction, tool) && (mask & (1 << bit)) !== 0);
+    if (open !== undefined) return `[P6] ${running.boot} has acknowledged ${restriction.id}, which nobody lifted, and permits ${open ?? 'a resource'}`;
+  }
+  return checkMarks(proxy, known) ?? checkFreshness(proxy, known, history, now());
+}
+
+function checkMarks(proxy: SimProxy, known: Record): string | null {
+  const { running } = proxy;
+  const status = running!.link.status();
+  const seen = { policies: status.policies?.version ?? -1, restrictions: status.restrictions?.version ?? -1 };
+  if (seen.policies < known.seen.policies || seen.restrictions < known.seen.restrictions) {
+    return `[W3] ${running!.boot} went back from policies@${known.seen.policies}, restrictions@${known.seen.restrictions} to policies@${seen.policies}, restrictions@${seen.restrictions}`;
+  }
+  known.seen = seen;
+  if (known.damaged) return null;
+  for (const part of ['policies', 'restrictions'] as const) {
+    const [acked, held] = [known[part], status[part]];
+    if (acked !== null && (held === null || held.version < acked.version)) return `[W9] ${running!.boot} holds ${part}@${held?.version ?? 'none'}, though ${part}@${acked.version} was acknowledged`;
+    if (acked !== null && held?.version === acked.version && held.digest !== acked.digest) return `[W3] ${running!.boot} holds other ${part}@${acked.version} than it acknowledged`;
+  }
+  return null;
+}
+
+/** [P3]: no claim to be current is younger than the newest statement of the plane that got through, or than the truth. */
+function checkFreshness(proxy: SimProxy, known: Record, history: History, now: number): string | null {
+  const { running, host, server } = proxy;
+  const { policies, restrictions, staleMs } = running!.link.status();
+  const who = `[P3] ${running!.boot}`;
+  if (known.toldAt === null || known.toldAt < running!.startedAt) {
+    if (staleMs === 0) return `${who} was not told anything yet and says that it is fresh`;
+    const least = Math.max(now - running!.startedAt, known.lastToldAt === null ? 0 : now - known.lastToldAt - linkLimits.FRESH_MS) - TOLERANCE_MS;
+    return staleMs >= least ? null : `${who} says that it is stale for ${staleMs} ms, it is for at least ${least}`;
+  }
+  const age = staleMs === 0 ? linkLimits.FRESH_MS : staleMs;
+  if (age < now - known.toldAt - TOLERANCE_MS) return `${who} was told last ${Math.round(now - known.toldAt)} ms ago and claims ${staleMs === 0 ? 'to be fresh' : `${Math.round(staleMs)} ms`}`;
+  const head = history.versions.at(-1)!;
+  const want = history.wanted(head, host.id, server);
+  const still = want.policies === policies?.digest && want.restrictions === restrictions?.digest;
+  // Nothing changes between two steps: what was current after the last one was so until now.
+  known.current = { at: still || known.current?.still === true ? now : (known.current?.at ?? running!.startedAt), still };
+  const outdated = now - known.current.at;
+  return age >= outdated - TOLERANCE_MS ? null : `${who} holds what is outdated for ${Math.round(outdated)} ms and claims ${staleMs === 0 ? 'to be fresh' : `${Math.round(staleMs)} ms`}`;
+}
+
+/** The proxy has said what it holds. [W9]: that is what it enforces. */
+export function acknowledged(proxy: SimProxy, held: Held, { history, record }: Scene): string | null {
+  const known = record(proxy);
+  const status = proxy.running!.link.status();
+  for (const part of ['policies', 'restrictions'] as const) {
+    if (held[part]?.digest !== status[part]?.digest || held[part]?.version !== status[part]?.version) return `[W9] ${proxy.running!.boot} acknowledges other ${part} than it holds`;
+  }
+  known.policies = held.policies;
+  known.restrictions = held.restrictions;
+  if (held.restrictions !== null) {
+    const at = history.versions.find(({ version }) => version === held.restrictions?.version);
+    for (const restriction of at === undefined ? [] : history.restrictions(at, proxy.host.id, proxy.server)) known.obeyed.set(restriction.id, restriction);
+  }
+  if (held.pending || held.policies === null || held.restrictions === null) return null;
+  const exact = Math.max(held.policies.version, held.restrictions.version);
+  const version = history.versions.find((known) => known.version === exact);
+  if (version === undefined) return `[W3] ${proxy.running!.boot} acknowledges version ${exact}, which does not exist`;
+  known.floor = known.damaged ? exact : Math.max(known.floor, exact);
+  return null;
+}
+
+/** One connection as the plane sees it. */
+export interface Talk {
+  /** Snapshots that were not answered. */
+  snapshots: number;
+  /** The first thing that the client said was a hello. */
+  greeted: boolean;
+  welcomed: boolean;
+  /** Contents that the proxy's boot has refused for good, as this process of the plane knows; shared by its connections. */
+  readonly barred: Set<string>;
+}
+
+export function newTalk(barred: Set<string>): Talk {
+  return { snapshots: 0, greeted: false, welcomed: false, barred };
+}
+
+interface Outer {
+  readonly frame: string;
+  readonly header?: string;
+}
+
+/** [W1] [W5] [W6]: what the plane says, and when. */
+export function planeSays(connection: Connection, talk: Talk, frame: Frame): string | null {
+  const outer = JSON.parse(frame.text) as Outer;
+  if (!talk.greeted && outer.frame !== 'challenge') return `[W1] the plane says ${outer.frame} on connection ${connection.id} before anybody said hello`;
+  if (outer.frame === 'welcome') {
+    if (connection.proxy === null) return `[W1] the plane welcomes an intruder`;
+    talk.welcomed = true;
+    talk.snapshots = 0;
+  } else if (!talk.welcomed && outer.frame !== 'challenge' && outer.frame !== 'goodbye') return `[W1] the plane says ${outer.frame} before it welcomed`;
+  const digest = outer.header === undefined ? undefined : (JSON.parse(outer.header) as { digest?: string }).digest;
+  if (digest !== undefined && talk.barred.has(digest)) return `[W5] content ${digest.slice(0, 8)} is offered again to a proxy that refused it`;
+  if (outer.frame === 'snapshot') {
+    talk.snapshots += 1;
+    if (talk.snapshots > 1) return `[W6] ${talk.snapshots} snapshots are on their way on connection ${connection.id}`;
+  }
+  return null;
+}
+
+/** What reaches the plane. */
+export function planeHears(talk: Talk, frame: Frame): void {
+  const said = parse(frame.text);
+  if (said === null) return;
+  if (said.frame === 'hello') talk.greeted = true;
+  if (said.frame === 'ack' || said.frame === 'nack' || said.frame === 'heartbeat') talk.snapshots = 0;
+  if (said.frame === 'nack' && said.kind !== 'transient' && said.digest !== null && said.part !== 'link') talk.barred.add(said.digest!);
+}
+
+function parse(text: string): { readonly frame: string; readonly kind?: string; readonly digest?: string | null; readonly part?: string } | null {
+  try {
+    return JSON.parse(text) as { frame: string };
+  } catch {
+    return null;
+  }
+}

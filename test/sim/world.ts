@@ -1,0 +1,302 @@
+/**
+ * One world: a plane, three hosts, five proxies (two of them share a folder, one is an old build), a network with somebody in the middle, and
+ * one seed that decides everything. A run lets things go wrong for a while, checks every law after every step, then lets nothing go
+ * wrong any more and waits until everybody enforces the head.
+ */
+import { createHash } from 'node:crypto';
+import { digestOf, linkLimits } from '@portcullis/policy-core';
+import type { Held, UpFrame } from '@portcullis/policy-core';
+import type { WebSocket } from 'ws';
+import { random } from '../random.ts';
+import type { Random } from '../random.ts';
+import { makeDisk } from './disk.ts';
+import { makeHistory } from './history.ts';
+import type { History } from './history.ts';
+import { acknowledged, checkProxy, newRecord, newTalk, planeHears, planeSays } from './laws.ts';
+import type { Record, Talk } from './laws.ts';
+import { makeLiar } from './liar.ts';
+import type { Liar } from './liar.ts';
+import { makeNetwork } from './network.ts';
+import type { Connection, Frame, Network } from './network.ts';
+import { makePlane } from './plane.ts';
+import type { SimPlane } from './plane.ts';
+import { bootProxy, durableMarks, makeHost, makeProxy } from './proxy.ts';
+import type { ProxyParts, SimHost, SimProxy } from './proxy.ts';
+import { makeKeys } from './signing.ts';
+import { makeMachine, makeTime } from './time.ts';
+import type { Machine, Process, Time } from './time.ts';
+
+export const LOG = 'portcullis.test/00000001';
+
+export interface World {
+  readonly seed: number;
+  readonly random: Random;
+  readonly time: Time;
+  readonly network: Network;
+  readonly plane: SimPlane;
+  readonly planeMachine: Machine;
+  readonly hosts: readonly SimHost[];
+  readonly proxies: readonly SimProxy[];
+  readonly history: History;
+  readonly liar: Liar;
+  /** How the network behaves now. */
+  readonly weather: Weather;
+  readonly record: (proxy: SimProxy) => Record;
+  /** Somebody connects who is no proxy. */
+  readonly intrude: () => void;
+  /** Something happened: for coverage and for the story. */
+  readonly saw: (what: string, detail?: string) => void;
+  readonly boot: (proxy: SimProxy) => void;
+  readonly kill: (proxy: SimProxy) => void;
+  readonly broken: string | null;
+  readonly breakLaw: (law: string) => void;
+  readonly story: readonly string[];
+  readonly hash: () => string;
+  readonly coverage: ReadonlyMap<string, number>;
+}
+
+export interface Weather {
+  /** Chances per frame. */
+  drop: number;
+  delay: number;
+  duplicate: number;
+  lie: number;
+  latencyMs: number;
+  /** Machines that no packet reaches. */
+  readonly cutOff: Set<Machine>;
+}
+
+/** Lines of a story that are kept: what led to a broken law is in the last of them. */
+const MAX_STORY = 120;
+
+export async function makeWorld(seed: number): Promise<World> {
+  const dice = random(seed);
+  const time = makeTime();
+  const history = makeHistory();
+  const coverage = new Map<string, number>();
+  const story: string[] = [];
+  const digest = createHash('sha256');
+  let broken: string | null = null;
+  const breakLaw = (law: string): void => void (broken ??= `seed ${seed} at ${Math.round(time.now())} ms: ${law}`);
+  const tell = (line: string): void => {
+    const whole = `${time.now().toFixed(0).padStart(7)} ${line}`;
+    digest.update(whole);
+    story.push(whole);
+    if (story.length > MAX_STORY) story.shift();
+  };
+  const saw = (what: string, detail = ''): void => {
+    coverage.set(what, (coverage.get(what) ?? 0) + 1);
+    tell(`${what} ${detail}`);
+  };
+  // One run in sixteen has real signatures.
+  const real = seed % 16 === 0;
+  const [planeKeys, thief] = [makeKeys(1, real), makeKeys(2, real)];
+  let counter = 0;
+  const randomBytes = (bytes: number): Uint8Array => createHash('sha256').update(`${seed} ${counter++}`).digest().subarray(0, bytes);
+  const weather: Weather = { drop: 0, delay: 0, duplicate: 0, lie: 0, latencyMs: 10, cutOff: new Set() };
+  const records = new Map<SimProxy, Record>();
+  const record = (proxy: SimProxy): Record => records.get(proxy) ?? (records.set(proxy, newRecord()), records.get(proxy)!);
+  const talks = new Map<Connection, Talk>();
+  const refusals = new Map<string, Set<string>>();
+  const scene = { history, now: time.now, record };
+
+  const planeMachine = makeMachine('plane', time, 0);
+  const plane = makePlane({
+    machine: planeMachine,
+    keys: planeKeys,
+    log: LOG,
+    random: randomBytes,
+    recorded: (state, policies) => history.note(state, policies, time.now()),
+    ended: (process) => network.ended(process),
+    decisions: { ingest: (_from, rows) => void coverage.set('decisions stored', (coverage.get('decisions stored') ?? 0) + rows.length) },
+  });
+  const liar = makeLiar({ random: dice, plane: planeKeys, thief, log: LOG, now: time.now });
+  const network = makeNetwork({
+    time,
+    random: dice,
+    reachable: (client) => !weather.cutOff.has(client.machine) && !weather.cutOff.has(planeMachine),
+    plane: () => (plane.running === null ? null : { process: plane.running.process, greet: plane.running.fleet.greet }),
+    latency: () => 1 + dice.below(weather.latencyMs),
+    meddle: (connection, direction, frame) => meddle(connection, direction, frame),
+    sent: (connection, direction, frame) => {
+      if (direction === 'down') {
+        const law = planeSays(connection, talkOf(connection), frame);
+        if (law !== null) breakLaw(law);
+        const proxy = proxyOf(connection);
+        if (proxy !== undefined) liar.overhear(frame, proxy.server);
+      } else heldSaid(connection, frame);
+    },
+    delivered: (connection, direction, frame) => {
+      tell(`${direction} ${connection.id} ${connection.proxy ?? 'intruder'} ${digestOf(frame.text).slice(0, 6)} ${frame.text.slice(0, 22)}`);
+      if (direction === 'up') return planeHears(talkOf(connection), frame);
+      const proxy = proxyOf(connection);
+      if (proxy !== undefined && frame.honest && (frame.text.startsWith('{"frame":"heartbeat"') || frame.text.startsWith('{"frame":"welcome"'))) told(proxy, frame);
+    },
+  });
+
+  const proxyOf = (connection: Connection): SimProxy | undefined => proxies.find(({ name }) => name === connection.proxy);
+  function talkOf(connection: Connection): Talk {
+    const known = talks.get(connection);
+    if (known !== undefined) return known;
+    const who = `${proxyOf(connection)?.running?.boot ?? 'intruder'} ${planeBoots.get(plane.running?.process ?? null) ?? 'none'}`;
+    const barred = refusals.get(who) ?? new Set();
+    refusals.set(who, barred);
+    const made = newTalk(barred);
+    talks.set(connection, made);
+    return made;
+  }
+  const planeBoots = new Map<Process | null, number>();
+
+  function told(proxy: SimProxy, frame: Frame): void {
+    const known = record(proxy);
+    known.toldAt = Math.max(known.toldAt ?? 0, frame.sentAt);
+    for (const other of proxies) if (other.host === proxy.host && other.folder === proxy.folder) record(other).lastToldAt = Math.max(record(other).lastToldAt ?? 0, frame.sentAt);
+  }
+
+  function heldSaid(connection: Connection, frame: Frame): void {
+    const proxy = proxyOf(connection);
+    if (proxy?.running == null) return;
+    const said = JSON.parse(frame.text) as UpFrame;
+    if (said.frame === 'nack') saw(`nack ${said.kind}`, `${proxy.running.boot} ${said.problems[0] ?? ''}`);
+    if (said.frame !== 'ack' && said.frame !== 'heartbeat') return;
+    const held: Held = said;
+    if (said.frame === 'ack') saw('ack', `${proxy.running.boot} policies@${held.policies?.version ?? '-'} restrictions@${held.restrictions?.version ?? '-'}${held.pending ? ' pending' : ''}`);
+    const law = acknowledged(proxy, held, scene);
+    if (law !== null) breakLaw(law);
+    if (said.frame !== 'ack' || record(proxy).damaged) return;
+    const kept = durableMarks(proxy, proxy.running.process, parts);
+    for (const part of ['policies', 'restrictions'] as const) {
+      if ((held[part]?.version ?? -1) > (kept[part]?.version ?? -1)) breakLaw(`[W9] ${proxy.running.boot} acknowledged ${part}@${held[part]?.version ?? '-'}, a power cut would leave ${part}@${kept[part]?.version ?? '-'}`);
+    }
+  }
+
+  function meddle(connection: Connection, direction: 'down' | 'up', frame: Frame): readonly (Frame & { readonly delay: number })[] {
+    const out: (Frame & { readonly delay: number })[] = [];
+    const add = (one: Frame, delay = 0): void => void out.push({ ...one, delay });
+    if (dice.chance(weather.drop)) {
+      saw('drop', direction);
+      connection.tampered = true;
+    } else if (dice.chance(weather.delay)) {
+      saw('reorder', direction);
+      connection.tampered = true;
+      add(frame, dice.below(4_000));
+    } else add(frame);
+    if (dice.chance(weather.duplicate)) {
+      saw('duplicate', direction);
+      connection.tampered = true;
+      add(frame, dice.below(2_000));
+    }
+    const proxy = proxyOf(connection);
+    if (direction === 'down' && proxy !== undefined && dice.chance(weather.lie)) {
+      const lie = tellLie(proxy);
+      if (lie !== null) {
+        connection.tampered = true;
+        if (dice.chance(0.3)) out.pop();
+        add(lie, dice.below(2) * dice.below(1_000));
+      }
+    }
+    return out;
+  }
+
+  function tellLie(proxy: SimProxy): Frame | null {
+    const kind = dice.pick(LIES_TOLD);
+    const labels = plane.state().hosts.get(proxy.host.id)?.labels ?? {};
+    const status = proxy.running?.link.status();
+    const lie = liar.lie(kind, { server: proxy.server, cut: { server: proxy.server, labels: { ...labels } }, policies: status?.policies ?? null, restrictions: status?.restrictions ?? null });
+    if (lie !== null) saw(`lie: ${kind}`, `${proxy.name} ${digestOf(lie.text).slice(0, 6)}`);
+    return lie;
+  }
+
+  const hosts = ['alpha', 'beta', 'gamma'].map((id, index) => makeHost(id, makeMachine(id, time, dice.below(20_000) - 10_000), makeDisk(dice), 10 + index));
+  const [alpha, beta, gamma] = hosts as [SimHost, SimHost, SimHost];
+  const proxies = [
+    makeProxy('alpha/github', alpha, 'github', null),
+    makeProxy('alpha/github#2', alpha, 'github', null),
+    makeProxy('alpha/files', alpha, 'files', null),
+    makeProxy('beta/github', beta, 'github', 'e'),
+    makeProxy('gamma/files', gamma, 'files', null),
+  ];
+  const parts: ProxyParts = {
+    log: LOG,
+    verify: planeKeys.verify,
+    random: dice,
+    randomBytes,
+    connect: (process, proxy) => network.connect(process, proxy) as unknown as WebSocket,
+    now: time.now,
+  };
+
+  const world: World = {
+    seed,
+    random: dice,
+    time,
+    network,
+    plane,
+    planeMachine,
+    hosts,
+    proxies,
+    history,
+    liar,
+    weather,
+    record,
+    saw,
+    boot: (proxy) => {
+      const known = record(proxy);
+      known.toldAt = null;
+      known.seen = { policies: -1, restrictions: -1 };
+      known.current = null;
+      if (known.damaged) known.floor = 0;
+      void bootProxy(proxy, parts);
+    },
+    kill: (proxy) => {
+      const { running } = proxy;
+      if (running === null) return;
+      proxy.running = null;
+      running.process.kill();
+      network.ended(running.process);
+    },
+    intrude: () => {
+      const process = gamma.machine.start();
+      const end = network.connect(process, null);
+      const since = time.now();
+      end.on('error', () => undefined);
+      let open = true;
+      end.on('close', () => void (open = false));
+      const junk = dice.pick(['', '{}', '{"frame":"ack"}', '{"frame":"goodbye"}', 'x'.repeat(linkLimits.MAX_HELLO_BYTES + 1)]);
+      if (junk !== '') process.after(200, () => end.send(junk));
+      process.after(linkLimits.HELLO_MS + 6_000, () => {
+        if (open && !planeMachine.suspended && planeMachine.disturbedAt < since && [...network.connections].some((connection) => connection.client === end && !connection.dead && !weather.cutOff.has(gamma.machine) && connection.plane.readyState === 1)) {
+          breakLaw(`[W1] somebody who said no hello is still connected after ${Math.round(time.now() - since)} ms`);
+        }
+        process.kill();
+        network.ended(process);
+      });
+    },
+    get broken() {
+      return broken;
+    },
+    breakLaw,
+    story,
+    hash: () => digest.copy().digest('hex'),
+    coverage,
+  };
+  return world;
+}
+
+const LIES_TOLD = ['old', 'old', 'other-audience', 'forged', 'truncated', 'swapped', 'bit-flip', 'two-contents', 'other-log', 'other-kind', 'unknown', 'carried-over'] as const;
+
+/** Lets everything that waits for nothing but its turn happen. */
+export function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Runs the next thing that happens, and checks every proxy that it may have touched. */
+export async function step(world: World): Promise<void> {
+  if (!world.time.step()) throw new Error('a world in which nothing happens any more');
+  await settle();
+  const scene = { history: world.history, now: world.time.now, record: world.record };
+  for (const proxy of world.proxies) {
+    if (world.broken !== null) return;
+    const law = checkProxy(proxy, scene);
+    if (law !== null) world.breakLaw(law);
+  }
+}
