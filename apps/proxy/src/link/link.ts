@@ -64,8 +64,11 @@ export function startLink(options: LinkOptions): Link {
     refusedBy: null,
     retry: null,
     closed: false,
+    work: Promise.resolve(),
     waiting: new Set(),
   };
+  // Whoever starts after this process was killed counts from here.
+  writeStale(live);
   const beats = [timers.every(BEAT_MS, () => beat(live)), timers.every(STALE_WRITE_MS, () => writeStale(live))];
   connect(live);
   return {
@@ -90,7 +93,7 @@ function connect(live: Live): void {
   const socket = (options.open ?? openSocket)(options.url);
   const asked = options.clocks();
   const nonce = Buffer.from((options.randomBytes ?? randomBytes)(NONCE_BYTES));
-  const connection: Connection = { socket, phase: 'challenge', answer: nonce.toString('base64url'), asked, lastHeardMs: asked.monoMs, work: Promise.resolve(), pending: 0 };
+  const connection: Connection = { socket, phase: 'challenge', answer: nonce.toString('base64url'), asked, lastHeardMs: asked.monoMs, pending: 0 };
   live.connection = connection;
   socket.on('message', (data, binary) => receive(live, connection, data, binary));
   // The reason is in `close`, which always follows.
@@ -131,7 +134,7 @@ function receive(live: Live, connection: Connection, data: RawData, binary: bool
   const text = textOf(data);
   connection.pending += 1;
   if (connection.pending > MAX_PENDING) socket.pause();
-  connection.work = connection.work.then(async () => {
+  live.work = live.work.then(async () => {
     // What an abandoned connection still had to say is said again on the next one.
     if (live.connection === connection) await take(live, connection, text);
     connection.pending -= 1;

@@ -67,6 +67,8 @@ export interface Live {
   refusedBy: CloseReason | null;
   retry: Stop | null;
   closed: boolean;
+  /** Frames are taken one after the other, those of a new connection after what an old one has begun: both write the same guard. */
+  work: Promise<void>;
   readonly waiting: Set<() => void>;
 }
 
@@ -76,8 +78,7 @@ export interface Connection {
   readonly answer: string;
   asked: Clocks;
   lastHeardMs: number;
-  /** Frames are taken one after the other. */
-  work: Promise<void>;
+  /** Frames that wait to be taken. */
   pending: number;
 }
 
