@@ -167,11 +167,12 @@ function admit(live: Live, { socket, hello, host }: { readonly socket: WebSocket
   const at = now();
   const name = nameOf(hello);
   const before = live.sessions.get(name);
+  const barred = before?.link.barred ?? live.barred.get(`${name} ${hello.build}`) ?? new Map<string, Refused>();
   if (before !== undefined) drop(before, 'replaced');
   else if (sessionsOf(live, hello.host).length >= MAX_PROXIES_PER_HOST) return closeSocket(socket, 'too-many', live.timers);
   live.stray.delete(hello.host);
   live.ledger.takeCounter(hello.host, hello.counter, at);
-  const session = makeSession({ socket, hello, host, barred: live.barred.get(`${name} ${hello.build}`) ?? new Map(), nowMs: at, timers: live.timers });
+  const session = makeSession({ socket, hello, host, barred, nowMs: at, timers: live.timers });
   live.sessions.set(name, session);
   live.ledger.seen({ ...session.key, upstream: hello.upstream, atMs: at });
   socket.on('error', () => socket.terminate());

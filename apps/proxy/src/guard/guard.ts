@@ -58,7 +58,7 @@ export type Adopted =
   | {
       readonly ok: false;
       readonly part: PartName;
-      /** The content refused; null where the frame carries none. */
+      /** The content refused; null where the frame carries none, or where it is not the content that is wrong. */
       readonly digest: string | null;
       readonly kind: NackKind;
       readonly problem: string;
@@ -204,16 +204,15 @@ function adoptAdvance(state: GuardState, frame: AdvanceFrame, source: string): A
   };
 }
 
-/** W3: another log's frame and another cut's are nobody's business here. */
+/** W3: another log's frame and another cut's are nobody's business here. Their content may be just what our own cut needs next, so it is not named. */
 function refuseStranger(state: GuardState, frame: PolicyFrame): Extract<Adopted, { ok: false }> | null {
   const part = frame.frame === 'restrict' ? 'restrictions' : 'policies';
-  const digest = frame.frame === 'advance' ? null : frame.signed.digest;
   const { signed } = frame;
   if (signed.log !== state.log) {
-    return refused(part, digest, 'invalid', `a ${frame.frame} of log ${signed.log}, this host is enrolled in ${state.log}`, evidence('other-log', null, frame));
+    return refused(part, null, 'invalid', `a ${frame.frame} of log ${signed.log}, this host is enrolled in ${state.log}`, evidence('other-log', null, frame));
   }
   if (signed.cut.server !== state.server || !isOurs(state, signed.cut)) {
-    return refused(part, digest, 'invalid', `a ${frame.frame} for another cut: ${canonicalJson(signed.cut)}`, evidence('other-cut', null, frame));
+    return refused(part, null, 'invalid', `a ${frame.frame} for another cut: ${canonicalJson(signed.cut)}`, evidence('other-cut', null, frame));
   }
   return null;
 }
@@ -226,7 +225,7 @@ function againstHeld(part: PartName, mine: Statement | null, frame: PolicyFrame,
     return refused(part, digest, 'transient', `${part}@${theirs.version} are older than ${part}@${mine.version}`, evidence('lower', mine, frame));
   }
   if (theirs.digest === mine.digest) return 'same';
-  return refused(part, digest, 'invalid', `version ${theirs.version} of the ${part} was given two contents`, evidence('equivocation', mine, frame));
+  return refused(part, null, 'invalid', `version ${theirs.version} of the ${part} was given two contents`, evidence('equivocation', mine, frame));
 }
 
 /** Before the first welcome of this process only the server name is known; what is stored was checked when it was adopted. */

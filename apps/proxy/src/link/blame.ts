@@ -9,8 +9,8 @@ export interface Blame {
 }
 
 /**
- * Names the content where the frame is one that carries some, so that the plane does not send it again. A wrong signature or a body that is
- * not the signed one says nothing about the content itself, and is worth another try.
+ * Names the content where the plane signed what cannot be read, so that it does not send it again. Whatever is wrong outside of the signed
+ * header says nothing about the content itself, and is worth another try.
  */
 export function blame(text: string, fault: Fault): Blame {
   const outer = parse(text);
@@ -21,7 +21,7 @@ export function blame(text: string, fault: Fault): Blame {
   const part = frame === 'restrict' ? 'restrictions' : frame === 'snapshot' ? 'policies' : 'link';
   const forged = fault.kind === 'invalid' && (fault.message.startsWith('signature') || fault.message.startsWith('body'));
   return {
-    nack: { frame: 'nack', part, digest: part === 'link' ? null : digest, kind: forged ? 'transient' : fault.kind, problems: [fault.message.slice(0, linkLimits.MAX_PROBLEM_CHARS)] },
+    nack: { frame: 'nack', part, digest: part === 'link' || !fault.message.startsWith('header') ? null : digest, kind: forged ? 'transient' : fault.kind, problems: [fault.message.slice(0, linkLimits.MAX_PROBLEM_CHARS)] },
     evidence: forged && header !== null && signature !== null ? { what: 'forged', held: null, refused: { header, signature } } : null,
   };
 }
