@@ -2,7 +2,6 @@
  * Opening a data directory: one process at a time, keys that fit the log, a log that is what was signed, and the fold of it. What is
  * wrong is one clear line, because the plane does not start on a log that it cannot trust.
  */
-import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Policy } from '@portcullis/policy-core';
@@ -27,6 +26,7 @@ import { edgeAt, openLog, rootBefore } from './log/log.ts';
 import { openSqliteStore } from './log/sqlite-store.ts';
 import type { LogStore } from './log/store.ts';
 import type { Plane } from './plane.ts';
+import { pooledRandom } from './pooled-random.ts';
 import type { Recheck } from './recheck.ts';
 import { createRecheck } from './recheck.ts';
 import { createWriter } from './writer.ts';
@@ -59,7 +59,7 @@ export type OpenedPlane =
 /** Opens the plane, or says in one line what is in the way. Begins a new log in an empty directory. */
 export function openPlane(options: PlaneOptions): OpenedPlane {
   const dataDir = resolve(options.dataDir);
-  const random = options.random ?? randomBytes;
+  const random = options.random ?? pooledRandom();
   const undo: (() => void)[] = [];
   const give = (problem: string): OpenedPlane => {
     for (const step of undo.reverse()) step();

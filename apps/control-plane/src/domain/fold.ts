@@ -10,11 +10,11 @@ import type { IdempotentOutcome, PlaneState } from './state.ts';
 /** Refusals that are remembered, the newest: as many as a directory may hold files. Older ones stay in the log. */
 export const MAX_REFUSED_REMEMBERED = 5_000;
 
-/** Outcomes that are remembered by their idempotency keys, the newest: what is retried is retried soon. Older ones are looked up in the log. */
-export const MAX_OUTCOMES_REMEMBERED = 1_000;
+/** Outcomes by idempotency keys, the newest: what is retried is retried at once. Each append copies them; older ones are looked up in the log. */
+export const MAX_OUTCOMES_REMEMBERED = 50;
 
-/** Ended restrictions that are remembered, the newest, so that ending one twice can say so. */
-export const MAX_ENDED_REMEMBERED = 1_000;
+/** Ended restrictions that are remembered, the newest, so that ending one twice can say so. Each lift copies them. */
+export const MAX_ENDED_REMEMBERED = 50;
 
 /** What the plane knows before its first event. */
 export const NOTHING: PlaneState = {
