@@ -197,11 +197,7 @@ function damage(world: World, proxy: SimProxy): void {
 function powerCut(world: World, host: SimHost): void {
   const down = world.proxies.filter((proxy) => proxy.host === host);
   host.machine.resume();
-  for (const proxy of down) {
-    world.kill(proxy);
-    // The stale time is kept without a sync: what a power cut takes of it is half a minute, or all of it.
-    world.record(proxy).lastToldAt = null;
-  }
+  for (const proxy of down) world.kill(proxy);
   host.disk.powerCut();
   restartLater(world, down, world.random.below(5_000));
 }
@@ -212,7 +208,8 @@ const NOTICED_MS = 6_000;
 function clockBack(world: World, { machine }: SimHost): void {
   if (machine.suspended || world.time.now() - machine.disturbedAt < NOTICED_MS) return;
   machine.jump(-world.random.below(3_600_000));
-  for (const proxy of world.proxies) if (proxy.host.machine === machine) world.record(proxy).lastToldAt = null;
+  // Of what is not running nobody knows how long it was down.
+  for (const proxy of world.proxies) if (proxy.host.machine === machine && proxy.running === null) world.record(proxy).lastToldAt = null;
 }
 
 /** From here on nothing goes wrong. */

@@ -56,7 +56,8 @@ export function checkProxy(proxy: SimProxy, { history, now, record }: Scene): st
   const head = history.versions.at(-1);
   const active = head === undefined ? [] : history.restrictions(head, host.id, server);
   for (const restriction of active) {
-    if (!known.obeyed.has(restriction.id)) continue;
+    // What passes under a read-only one is the policies' to say.
+    if (!known.obeyed.has(restriction.id) || restriction.readOnly) continue;
     const open = [...TOOLS, null].find((tool, bit) => forbids(restriction, tool) && (mask & (1 << bit)) !== 0);
     if (open !== undefined) return `[P6] ${running.boot} has acknowledged ${restriction.id}, which nobody lifted, and permits ${open ?? 'a resource'}`;
   }
@@ -97,8 +98,17 @@ function checkFreshness(proxy: SimProxy, known: Record, history: History, now: n
   const still = want.policies === policies?.digest && want.restrictions === restrictions?.digest;
   // Nothing changes between two steps: what was current after the last one was so until now.
   known.current = { at: still || known.current?.still === true ? now : (known.current?.at ?? running!.startedAt), still };
-  const outdated = now - known.current.at;
+  const outdated = now - Math.max(known.current.at, outdatedAt(history, proxy, policies, restrictions) ?? 0);
   return age >= outdated - TOLERANCE_MS ? null : `${who} holds what is outdated for ${Math.round(outdated)} ms and claims ${staleMs === 0 ? 'to be fresh' : `${Math.round(staleMs)} ms`}`;
+}
+
+/** When the head began to want something else than this; null where it never wanted it, or still does. */
+function outdatedAt({ versions, wanted }: History, { host, server }: SimProxy, policies: Mark | null, restrictions: Mark | null): number | null {
+  for (let index = versions.length - 1; index >= 0; index--) {
+    const want = wanted(versions[index]!, host.id, server);
+    if (want.policies === policies?.digest && want.restrictions === restrictions?.digest) return versions[index + 1]?.at ?? null;
+  }
+  return null;
 }
 
 /** The proxy has said what it holds. [W9]: that is what it enforces. */

@@ -129,7 +129,7 @@ export function makeNetwork(options: NetworkOptions): Network {
   function wire(connection: Connection, direction: Direction, from: Side, to: Side): void {
     const { end } = from;
     end.send = (data) => {
-      if (end.readyState !== OPEN) return;
+      if (end.readyState !== OPEN || !from.process.alive) return;
       const frame: Frame = { text: typeof data === 'string' ? data : Buffer.from(data).toString('utf8'), sentAt: time.now(), honest: true };
       options.sent(connection, direction, frame);
       for (const { delay, ...one } of options.meddle(connection, direction, frame)) carry(connection, direction, from, to, one, delay);

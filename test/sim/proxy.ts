@@ -36,6 +36,8 @@ export interface SimProxy {
   /** What this build cannot enforce: a policy that names this tool. */
   readonly tooOldFor: string | null;
   running: RunningProxy | null;
+  /** Between the start of its process and its first judgement. */
+  starting: boolean;
   boots: number;
 }
 
@@ -73,7 +75,7 @@ export function makeHost(id: string, machine: Machine, disk: SimDisk, keySeed: n
 }
 
 export function makeProxy(name: string, host: SimHost, server: string, tooOldFor: string | null): SimProxy {
-  return { name, host, server, folder: `/home/last-good/${server}`, tooOldFor, running: null, boots: 0 };
+  return { name, host, server, folder: `/home/last-good/${server}`, tooOldFor, running: null, starting: false, boots: 0 };
 }
 
 /** Starts a process of the proxy: what was in force last is enforced before anybody is asked. */
@@ -123,6 +125,7 @@ export async function bootProxy(proxy: SimProxy, parts: ProxyParts): Promise<voi
     open: () => parts.connect(process, proxy.name),
     tell: () => undefined,
   });
+  proxy.starting = false;
   proxy.running = { process, boot, gate, link, startedAt: parts.now(), rows, problems: restored.problems };
 }
 

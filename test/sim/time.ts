@@ -75,6 +75,8 @@ export interface Machine {
   awake(action: () => void): void;
   /** When its wall clock was changed or it woke last, in true time. */
   readonly disturbedAt: number;
+  /** When its wall clock was set back last, on its monotonic one. */
+  readonly setBackAtMono: number;
   start(): Process;
 }
 
@@ -95,6 +97,7 @@ export function makeMachine(name: string, time: Time, wallSkewMs: number): Machi
   let slept = 0;
   let offset = EPOCH + wallSkewMs;
   let disturbedAt = Number.NEGATIVE_INFINITY;
+  let setBackAtMono = Number.NEGATIVE_INFINITY;
   const waiting: (() => void)[] = [];
   const monoMs = (): number => (asleepSince ?? time.now()) - slept;
   const awake = (action: () => void): void => {
@@ -107,6 +110,7 @@ export function makeMachine(name: string, time: Time, wallSkewMs: number): Machi
     wallMs: () => Math.floor(offset + time.now()),
     jump: (ms) => {
       offset += ms;
+      if (ms < 0) setBackAtMono = monoMs();
       disturbedAt = time.now();
     },
     suspend: () => void (asleepSince ??= time.now()),
@@ -122,6 +126,9 @@ export function makeMachine(name: string, time: Time, wallSkewMs: number): Machi
     },
     get disturbedAt() {
       return disturbedAt;
+    },
+    get setBackAtMono() {
+      return setBackAtMono;
     },
     awake,
     start: () => startProcess(machine, time),

@@ -67,7 +67,7 @@ export interface Weather {
 }
 
 /** Lines of a story that are kept: what led to a broken law is in the last of them. */
-const MAX_STORY = 120;
+const MAX_STORY = 400;
 
 export async function makeWorld(seed: number): Promise<World> {
   const dice = random(seed);
@@ -138,19 +138,29 @@ export async function makeWorld(seed: number): Promise<World> {
   function talkOf(connection: Connection): Talk {
     const known = talks.get(connection);
     if (known !== undefined) return known;
-    const who = `${proxyOf(connection)?.running?.boot ?? 'intruder'} ${planeBoots.get(plane.running?.process ?? null) ?? 'none'}`;
+    const who = `${proxyOf(connection)?.running?.boot ?? 'intruder'} ${planeBoot()}`;
     const barred = refusals.get(who) ?? new Set();
     refusals.set(who, barred);
     const made = newTalk(barred);
     talks.set(connection, made);
     return made;
   }
-  const planeBoots = new Map<Process | null, number>();
+  const planeBoots: Process[] = [];
+  function planeBoot(): number {
+    const { running } = plane;
+    if (running !== null && !planeBoots.includes(running.process)) planeBoots.push(running.process);
+    return planeBoots.length;
+  }
 
   function told(proxy: SimProxy, frame: Frame): void {
     const known = record(proxy);
     known.toldAt = Math.max(known.toldAt ?? 0, frame.sentAt);
-    for (const other of proxies) if (other.host === proxy.host && other.folder === proxy.folder) record(other).lastToldAt = Math.max(record(other).lastToldAt ?? 0, frame.sentAt);
+    sharing(proxy, (one) => void (one.lastToldAt = Math.max(one.lastToldAt ?? 0, frame.sentAt)));
+  }
+
+  /** All proxies whose processes have one folder. */
+  function sharing(proxy: SimProxy, apply: (known: Record) => void): void {
+    for (const other of proxies) if (other.host === proxy.host && other.folder === proxy.folder) apply(record(other));
   }
 
   function heldSaid(connection: Connection, frame: Frame): void {
@@ -241,6 +251,8 @@ export async function makeWorld(seed: number): Promise<World> {
     saw,
     boot: (proxy) => {
       const known = record(proxy);
+      if (proxy.running !== null || proxy.starting) return;
+      proxy.starting = true;
       known.toldAt = null;
       known.seen = { policies: -1, restrictions: -1 };
       known.current = null;
@@ -250,6 +262,8 @@ export async function makeWorld(seed: number): Promise<World> {
     kill: (proxy) => {
       const { running } = proxy;
       if (running === null) return;
+      // Set back and not yet written down: the next process cannot know.
+      if (proxy.host.machine.monoMs() - proxy.host.machine.setBackAtMono < STALE_WRITTEN_MS) sharing(proxy, (one) => void (one.lastToldAt = null));
       proxy.running = null;
       running.process.kill();
       network.ended(running.process);
@@ -281,6 +295,9 @@ export async function makeWorld(seed: number): Promise<World> {
   };
   return world;
 }
+
+/** The stale time is written about so often. */
+const STALE_WRITTEN_MS = 31_000;
 
 const LIES_TOLD = ['old', 'old', 'other-audience', 'forged', 'truncated', 'swapped', 'bit-flip', 'two-contents', 'other-log', 'other-kind', 'unknown', 'carried-over'] as const;
 

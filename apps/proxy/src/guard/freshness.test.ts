@@ -63,4 +63,12 @@ describe('freshness', () => {
     expect(staleMs(state, at(21_000))).toBe(16_000);
     expect(leased(state, lease, at(8_000))).toBe(state);
   });
+
+  it('[P3] a sleep counts though the wall clock was set back before', () => {
+    const back = ticked(fresh(), at(5_000, 5_000 - 3_600_000));
+    const slept = at(6_000, 6_000 - 3_600_000 + 60_000);
+    expect(staleMs(back, slept)).toBe(66_000);
+    const waiting = ticked(startStale(0, at(0)), at(5_000, 5_000 - 3_600_000));
+    expect(staleMs(waiting, slept)).toBeGreaterThanOrEqual(66_000);
+  });
 });

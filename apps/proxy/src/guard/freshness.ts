@@ -69,10 +69,22 @@ export function holding(state: Freshness, version: number | null): Freshness {
   return { ...state, confirmed: Math.max(state.confirmed ?? state.lease.asOf, state.lease.asOf) };
 }
 
-/** Takes note of the time, so that no clock that is set back makes anything younger. */
+/**
+ * Takes note of the time, so that no clock that is set back makes anything younger. One that was is reckoned from where it is now: else the
+ * sleep that follows would pass for what it was set back by.
+ */
 export function ticked(state: Freshness, now: Clocks): Freshness {
   const planeMs = planeNow(state, now);
-  return planeMs > state.planeMs ? { ...state, planeMs } : state;
+  const anchor = state.anchor === null || !wasSetBack(state.anchor, now) ? state.anchor : { ...now, planeMs };
+  const before = wasSetBack(state.before, now) ? { ...now, staleMs: state.before.staleMs + elapsed(state.before, now) } : state.before;
+  return { ...state, planeMs, anchor, before };
+}
+
+/** More than two clocks ever drift apart between two looks at them. */
+const SET_BACK_MS = 1_000;
+
+function wasSetBack(since: Clocks, now: Clocks): boolean {
+  return now.monoMs - since.monoMs - (now.wallMs - since.wallMs) > SET_BACK_MS;
 }
 
 /** For how long what is held has not been known to be current, in milliseconds; 0 = fresh. */

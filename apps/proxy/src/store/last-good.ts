@@ -148,8 +148,9 @@ function readStale(disk: Disk, directory: string, nowMs: number): number {
     if (typeof staleMs !== 'number' || typeof writtenAtMs !== 'number' || !Number.isFinite(staleMs) || !Number.isFinite(writtenAtMs)) return Number.MAX_SAFE_INTEGER;
     return Math.max(0, staleMs) + Math.max(0, nowMs - writtenAtMs);
   } catch (error) {
-    // No file: nothing was ever known to be current here. A damaged one: nobody knows for how long, so for ever.
-    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 0 : Number.MAX_SAFE_INTEGER;
+    // Neither it nor a record: nothing was ever known here. Else it is lost or damaged: nobody knows for how long, so for ever.
+    const never = (error as NodeJS.ErrnoException).code === 'ENOENT' && !disk.names(directory).some((name) => NAME.test(name));
+    return never ? 0 : Number.MAX_SAFE_INTEGER;
   }
 }
 
