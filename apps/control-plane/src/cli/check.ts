@@ -65,6 +65,7 @@ export function checkDocuments(named: readonly string[], cwd: string, known: Map
 function checkSet(set: DocumentSet, known: Map<string, Judgement>): Omit<CheckReport, 'ok'> {
   const problems: Problem[] = [...set.problems];
   const policies: Policy[] = [];
+  const shown = new Map(set.documents.map((document) => [document.id, document.shown]));
   const tests = { passed: 0, failed: 0 };
   for (const document of set.documents) {
     const read = readDocument(document);
@@ -78,15 +79,16 @@ function checkSet(set: DocumentSet, known: Map<string, Judgement>): Omit<CheckRe
     tests.passed += judgement.tests.passed;
     tests.failed += judgement.tests.failed;
   }
-  problems.push(...checkPolicySet(policies));
+  for (const problem of checkPolicySet(policies)) problems.push({ ...problem, file: shown.get(problem.file) ?? problem.file });
   return { problems, tests, files: set.documents.length };
 }
 
 function judge(document: Document, bytes: Uint8Array, known: Map<string, Judgement>): Judgement {
-  const key = `${createHash('sha256').update(bytes).digest('hex')} ${document.shown}`;
+  const key = `${createHash('sha256').update(bytes).digest('hex')} ${document.id} ${document.shown}`;
   const before = known.get(key);
   if (before !== undefined) return before;
-  const judgement = judgeDocument({ id: document.shown, bytes });
+  const judged = judgeDocument({ id: document.id, bytes });
+  const judgement = { ...judged, problems: judged.problems.map((problem) => ({ ...problem, file: document.shown })) };
   known.set(key, judgement);
   return judgement;
 }

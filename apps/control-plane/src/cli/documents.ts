@@ -4,8 +4,8 @@
  */
 import { readFileSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
-import type { Problem, ProblemCode } from '@portcullis/policy-core';
-import { isHiddenName, isPolicyName } from '../watch/names.ts';
+import type { Problem, ProblemCode, Severity } from '@portcullis/policy-core';
+import { isAlmostPolicyName, isHiddenName, isPolicyName, RENAME_HINT } from '../watch/names.ts';
 
 /** The policy language's own limit for one text; what is larger is not read. */
 const MAX_DOCUMENT_BYTES = 1024 * 1024;
@@ -13,6 +13,8 @@ const MAX_DOCUMENT_BYTES = 1024 * 1024;
 const MAX_DEPTH = 32;
 
 export interface Document {
+  /** What `serve` would call it: the path below the named directory; below the directory that holds all of them, where files are named one by one. */
+  readonly id: string;
   /** The path by which the person knows it: as named, or below the directory as named. */
   readonly shown: string;
   readonly absolute: string;
@@ -25,21 +27,34 @@ export interface DocumentSet {
 
 /** Finds the documents behind the named files and directories, relative to `cwd`, in a stable order. */
 export function findDocuments(named: readonly string[], cwd: string): readonly DocumentSet[] {
-  const loose: Document[] = [];
+  const loose = new Map<string, string>();
   const looseProblems: Problem[] = [];
   const sets: DocumentSet[] = [];
   for (const name of named) {
     const absolute = path.resolve(cwd, name);
     const found = kindOf(absolute);
     if (found === 'directory') sets.push(walk(absolute, name));
-    else if (found === 'file') loose.push({ shown: slashes(name), absolute });
+    else if (found === 'file') loose.set(absolute, slashes(name));
     else looseProblems.push(fileProblem(slashes(name), 'FILE_UNREADABLE', `cannot be read: ${found.error}`));
   }
-  return loose.length + looseProblems.length === 0 ? sets : [{ documents: loose, problems: looseProblems }, ...sets];
+  return loose.size + looseProblems.length === 0 ? sets : [{ documents: looseDocuments(loose), problems: looseProblems }, ...sets];
+}
+
+/** Files named one by one, each once, by absolute path. */
+function looseDocuments(shown: ReadonlyMap<string, string>): readonly Document[] {
+  const above = commonDirectory([...shown.keys()]);
+  return [...shown].map(([absolute, name]) => ({ id: slashes(path.relative(above, absolute)), shown: name, absolute }));
+}
+
+/** The deepest directory that holds all of the files. */
+function commonDirectory([first, ...others]: readonly string[]): string {
+  let above = path.dirname(first ?? '');
+  while (!others.every((file) => within(file, above))) above = path.dirname(above);
+  return above;
 }
 
 /** The bytes of one document, or the problem with it. */
-export function readDocument(document: Document): { readonly ok: true; readonly bytes: Uint8Array } | { readonly ok: false; readonly problem: Problem } {
+export function readDocument(document: Omit<Document, 'id'>): { readonly ok: true; readonly bytes: Uint8Array } | { readonly ok: false; readonly problem: Problem } {
   try {
     const { size } = statSync(document.absolute);
     if (size > MAX_DOCUMENT_BYTES) {
@@ -65,15 +80,16 @@ function walk(root: string, shownRoot: string): DocumentSet {
   const documents: Document[] = [];
   const problems: Problem[] = [];
   const realRoot = realpathSync(root);
-  const visit = (directory: string, shown: string, above: readonly string[]): void => {
+  const visit = (directory: string, shown: string, prefix: string, above: readonly string[]): void => {
     const real = realpathSync(directory);
     if (above.includes(real) || above.length > MAX_DEPTH) return;
     for (const name of readdirSync(directory).sort(byBytes)) {
       if (isHiddenName(name)) continue;
       const absolute = path.join(directory, name);
-      const entry = { shown: `${shown}/${name}`, absolute };
+      const entry = { id: prefix + name, shown: `${shown}/${name}`, absolute };
       const found = kindOf(absolute);
       if (found === 'directory') visitDirectory(entry, [...above, real]);
+      else if (isAlmostPolicyName(name)) problems.push(almostPolicy(entry.shown));
       else if (!isPolicyName(name)) continue;
       else if (found !== 'file') problems.push(fileProblem(entry.shown, 'FILE_UNREADABLE', `cannot be read: ${found.error}`));
       else if (!within(realpathSync(absolute), realRoot)) problems.push(outside(entry.shown));
@@ -83,12 +99,12 @@ function walk(root: string, shownRoot: string): DocumentSet {
   const visitDirectory = (entry: Document, above: readonly string[]): void => {
     if (!within(realpathSync(entry.absolute), realRoot)) return;
     try {
-      visit(entry.absolute, entry.shown, above);
+      visit(entry.absolute, entry.shown, `${entry.id}/`, above);
     } catch (error) {
       problems.push(fileProblem(entry.shown, 'FILE_UNREADABLE', `cannot be listed: ${reasonOf(error)}`));
     }
   };
-  visit(root, slashes(shownRoot).replace(/\/+$/, ''), []);
+  visit(root, slashes(shownRoot).replace(/\/+$/, ''), '', []);
   return { documents, problems };
 }
 
@@ -109,8 +125,13 @@ function outside(shown: string): Problem {
   return fileProblem(shown, 'FILE_OUTSIDE', 'is a symbolic link that leaves the policy directory. Copy the file into it.');
 }
 
-function fileProblem(file: string, code: ProblemCode, message: string): Problem {
-  return { file, line: 1, column: 1, code, severity: 'error', message, frame: null };
+/** Legal, and surely wrong: what is in it is not in force. */
+function almostPolicy(shown: string): Problem {
+  return fileProblem(shown, 'POLICY_ID', `is no policy by its name, and is ignored: ${RENAME_HINT}`, 'warning');
+}
+
+function fileProblem(file: string, code: ProblemCode, message: string, severity: Severity = 'error'): Problem {
+  return { file, line: 1, column: 1, code, severity, message, frame: null };
 }
 
 /** What the operating system says, without the path, which the reader has already. */

@@ -14,3 +14,10 @@ export function isPolicyName(name: string): boolean {
 export function isHiddenName(name: string): boolean {
   return name.startsWith('.');
 }
+
+/** Whether a file of this name is ignored and was most likely meant as a policy: `GUARD.YAML` on a disk that keeps case. */
+export function isAlmostPolicyName(name: string): boolean {
+  return !isPolicyName(name) && isPolicyName(name.toLowerCase());
+}
+
+export const RENAME_HINT = 'a policy file is called `<name>.yaml` or `<name>.yml`, in lower case. Rename it.';
