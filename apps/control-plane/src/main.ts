@@ -4,6 +4,8 @@ import { isatty } from 'node:tty';
 import { run } from './cli/program.ts';
 import type { Terminal } from './cli/terminal.ts';
 
+/** What an interrupted command may take to write what it has said. */
+const LINGER_MS = 2_000;
 const CLEAR_LINE = '\r\u001b[K';
 
 const interrupted = new AbortController();
@@ -52,3 +54,5 @@ for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
 
 process.exitCode = await run(process.argv.slice(2), terminal);
 opened.input?.destroy();
+// Whoever was told to stop stops: a timer that nobody waits for ends the process only where something else still holds it.
+if (interrupted.signal.aborted) setTimeout(() => process.exit(), LINGER_MS).unref();

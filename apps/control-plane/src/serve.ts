@@ -1,6 +1,7 @@
 /**
  * `portcullis serve`: the plane's parts, opened in order and closed in reverse. What is wrong at the start is one line and exit
- * code 1; afterwards only a signal ends it.
+ * code 1; afterwards only a signal ends it. At the end proxies hear it first, and the announcement on this machine goes last, so
+ * that nobody is told that no plane runs while one still does.
  */
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
@@ -11,6 +12,8 @@ import { createWriteBack } from './api/write-back.ts';
 import { EXIT } from './cli/exit.ts';
 import type { ExitCode } from './cli/exit.ts';
 import type { Terminal } from './cli/terminal.ts';
+import { makeClosers } from './closers.ts';
+import type { Closers } from './closers.ts';
 import { readConfig } from './config.ts';
 import type { ServeConfig, ServeOptions } from './config.ts';
 import { openDecisions } from './decisions/decisions.ts';
@@ -24,39 +27,37 @@ import { ensureLocalTokens } from './local-tokens.ts';
 import { openPlane } from './plane.ts';
 import type { Plane } from './plane.ts';
 
-/** What has been opened is closed in reverse; each step may take its time. */
-type Closers = (() => void | Promise<void>)[];
-
 /** Runs the plane until it is told to stop. */
 export async function serve(options: ServeOptions, terminal: Terminal): Promise<ExitCode> {
   const read = readConfig(options, terminal);
   if (!read.ok) return refuse(read.problem, terminal);
-  const closers: Closers = [];
+  const closers = makeClosers(terminal.err);
   try {
     const problem = await openAll(read.config, terminal, closers);
     if (problem !== undefined) return refuse(problem, terminal);
     await stopped(terminal.signal);
     return EXIT.ok;
   } finally {
-    for (const close of closers.reverse()) await close();
+    await closers.closeAll();
   }
 }
 
 /** Opens everything; a problem in one line where something is in the way. */
 async function openAll(config: ServeConfig, terminal: Terminal, closers: Closers): Promise<string | undefined> {
   const voice = voiceOf(config, terminal);
+  closers.add('plane.json', () => removeDiscovery(config.home, process.pid));
   const opened = openPlane({ dataDir: config.data, now: terminal.now, onBug: voice.bug });
   if (!opened.ok) return opened.problem;
   const { plane, keys, initialised } = opened;
-  closers.push(() => plane.close());
-  closers.push(plane.onRecorded((recorded) => recorded.forEach(voice.recorded)));
+  closers.add('log.db', () => plane.close());
+  closers.add('the printed log', plane.onRecorded((recorded) => recorded.forEach(voice.recorded)));
   const tokens = ensureLocalTokens(plane, config.home, terminal.now, randomBytes);
   if (!tokens.ok) return tokens.problem;
   const decisions = openDecisions(path.join(config.data, 'decisions.db'));
-  closers.push(() => decisions.close());
+  closers.add('decisions.db', () => decisions.close());
   const fleet = createFleet({ plane, keys, decisions, dataDir: config.data, now: terminal.now });
-  closers.push(() => fleet.close());
-  closers.push(expireRestrictions(plane, terminal.now).close);
+  closers.add('fleet.db', () => fleet.close());
+  closers.add('the expiry of restrictions', expireRestrictions(plane, terminal.now).close);
 
   const current: { following?: Following } = {};
   const startedAtMs = terminal.now();
@@ -77,14 +78,14 @@ async function openAll(config: ServeConfig, terminal: Terminal, closers: Closers
   fleet.attach(server);
   const listened = await listen(server, config.host, config.port);
   if (!listened.ok) return listened.problem;
-  closers.push(listened.listening.close);
+  closers.add('the HTTP server', listened.listening.close);
+  closers.add('the proxies', () => fleet.leave());
 
   const url = `${config.tls === null ? 'http' : 'https'}://${config.name}:${listened.listening.port}`;
   writeDiscovery(config.home, { url, tokens: tokens.files, pid: process.pid, dataDir: config.data, startedAt: new Date(startedAtMs).toISOString() });
-  closers.push(() => removeDiscovery(config.home, process.pid));
   voice.started({ url, config, plane, recoveryKeyPath: initialised?.recoveryKeyPath ?? null });
   current.following = followDirectory({ plane, directory: config.policies, pollOnly: config.pollOnly, removals: config.removals, now: terminal.now, complain: terminal.err, onBug: voice.bug });
-  closers.push(current.following.close);
+  closers.add('the watcher', current.following.close);
   return undefined;
 }
 

@@ -2,6 +2,7 @@
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Api } from './parts.ts';
 import type { ServeConfig } from '../config.ts';
@@ -36,14 +37,25 @@ export function createHttpServer(api: Api, tls: ServeConfig['tls']): Server {
 
 /** Starts to listen, or says in one line why not. */
 export function listen(server: Server, host: string, port: number): Promise<{ readonly ok: true; readonly listening: Listening } | { readonly ok: false; readonly problem: string }> {
+  const sockets = socketsOf(server);
   return new Promise((resolve) => {
     server.once('error', (error: NodeJS.ErrnoException) => resolve({ ok: false, problem: problemOf(error, host, port) }));
     server.listen(port, host, () => {
       const address = server.address();
       const bound = typeof address === 'object' && address !== null ? address.port : port;
-      resolve({ ok: true, listening: { server, port: bound, close: () => close(server) } });
+      resolve({ ok: true, listening: { server, port: bound, close: () => close(server, sockets) } });
     });
   });
+}
+
+/** Every open connection. The server's own list forgets those that were upgraded, and its end waits for them. */
+function socketsOf(server: Server): ReadonlySet<Socket> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return sockets;
 }
 
 function problemOf(error: NodeJS.ErrnoException, host: string, port: number): string {
@@ -61,10 +73,12 @@ function problemOf(error: NodeJS.ErrnoException, host: string, port: number): st
   }
 }
 
-/** Stops accepting at once; what is being answered gets a moment, then every connection is closed. */
-function close(server: Server): Promise<void> {
+/** Stops accepting at once; what is being answered gets a moment, then every connection is closed, an upgraded one too. */
+function close(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), CLOSING_MS);
+    const timer = setTimeout(() => {
+      for (const socket of sockets) socket.destroy();
+    }, CLOSING_MS);
     server.close(() => {
       clearTimeout(timer);
       resolve();

@@ -51,7 +51,9 @@ export interface LiveFleet extends Fleet {
   attach(server: Server): void;
   /** Serves a socket that is open already, as `attach` does with each one that it accepts. */
   greet(socket: WebSocket): void;
-  /** Says goodbye to every proxy, spread over a few seconds of return, and stops. */
+  /** Lets nobody in any more and says goodbye to every proxy, spread over a few seconds of return. Questions are still answered. */
+  leave(): Promise<void>;
+  /** Leaves, and stops. */
   close(): Promise<void>;
 }
 
@@ -106,6 +108,16 @@ export function createFleet(options: FleetOptions): LiveFleet {
   const door = makeDoor({ state: () => plane.state(), random: options.random ?? randomBytes, timers, onProxy: (proxy) => admit(live, proxy), onStray: (hello) => strayed(live, hello) });
   const stopHearing = plane.onRecorded((events, state) => recorded(live, events, state));
   const beats = [timers.every(options.heartbeatMs ?? linkLimits.HEARTBEAT_MS, () => beat(live)), timers.every(FLUSH_MS, () => flushQuietly(ledger))];
+  let left: Promise<void> | undefined;
+  const leave = (): Promise<void> => {
+    if (left !== undefined) return left;
+    door.shut();
+    stopHearing();
+    for (const stop of beats) stop();
+    live.queue.stop();
+    left = farewell([...live.sessions.values()], timers);
+    return left;
+  };
   return {
     proxies: () => viewsOf(rosterOf(live)),
     progress: (version) => progressOf(version, rosterOf(live), live.progress.tookMs(version)),
@@ -113,12 +125,9 @@ export function createFleet(options: FleetOptions): LiveFleet {
     enforced: (query) => ledger.enforced(query),
     attach: (server) => door.attach(server),
     greet: (socket) => door.greet(socket),
+    leave,
     close: async () => {
-      door.shut();
-      stopHearing();
-      for (const stop of beats) stop();
-      live.queue.stop();
-      await farewell([...live.sessions.values()], timers);
+      await leave();
       live.changes.stop();
       ledger.close();
     },
