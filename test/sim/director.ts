@@ -197,7 +197,11 @@ function damage(world: World, proxy: SimProxy): void {
 function powerCut(world: World, host: SimHost): void {
   const down = world.proxies.filter((proxy) => proxy.host === host);
   host.machine.resume();
-  for (const proxy of down) world.kill(proxy);
+  for (const proxy of down) {
+    world.kill(proxy);
+    // The stale time that is found may be an older one.
+    if (host.machine.setBackAtMono > Number.NEGATIVE_INFINITY) world.record(proxy).lastToldAt = null;
+  }
   host.disk.powerCut();
   restartLater(world, down, world.random.below(5_000));
 }

@@ -19,6 +19,8 @@ export interface SimDisk {
   /** Flips a bit of a record; says which. */
   rot(pattern: RegExp): string | null;
   names(folder: string): readonly string[];
+  /** When a file got its name last, on the monotonic clock of its machine. */
+  namedAtMono(file: string): number;
   /** The disk as a power cut right now would leave it at worst: only what is durable. */
   durable(process: Process): Disk;
 }
@@ -42,6 +44,7 @@ function diskError(code: string, file: string): Error {
 
 export function makeDisk(random: Random): SimDisk {
   const folders = new Map<string, Folder>();
+  const named = new Map<string, number>();
   const folderOf = (path: string): Folder => {
     const folder = folders.get(path);
     if (folder === undefined) throw diskError('ENOENT', path);
@@ -86,7 +89,10 @@ export function makeDisk(random: Random): SimDisk {
         if (simulated.full) throw diskError('ENOSPC', file);
         link(file, { bytes: Buffer.from(text), synced: null });
       },
-      rename,
+      rename: (from, to) => {
+        rename(from, to);
+        named.set(to, process.machine.monoMs());
+      },
     }),
     powerCut: () => {
       for (const folder of folders.values()) cut(folder, random);
@@ -104,6 +110,7 @@ export function makeDisk(random: Random): SimDisk {
       return file;
     },
     names: (path) => [...(folders.get(path)?.names.keys() ?? [])],
+    namedAtMono: (file) => named.get(file) ?? Number.NEGATIVE_INFINITY,
     durable: (process) => ({
       ...simulated.seenBy(process),
       names: (path) => [...folderOf(path).durable.keys()],

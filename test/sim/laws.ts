@@ -97,8 +97,9 @@ function checkFreshness(proxy: SimProxy, known: Record, history: History, now: n
   const want = history.wanted(head, host.id, server);
   const still = want.policies === policies?.digest && want.restrictions === restrictions?.digest;
   // Nothing changes between two steps: what was current after the last one was so until now.
-  known.current = { at: still || known.current?.still === true ? now : (known.current?.at ?? running!.startedAt), still };
-  const outdated = now - Math.max(known.current.at, outdatedAt(history, proxy, policies, restrictions) ?? 0);
+  const before = Math.max(known.current?.at ?? running!.startedAt, outdatedAt(history, proxy, policies, restrictions) ?? 0);
+  known.current = { at: still || known.current?.still === true ? now : before, still };
+  const outdated = now - known.current.at;
   return age >= outdated - TOLERANCE_MS ? null : `${who} holds what is outdated for ${Math.round(outdated)} ms and claims ${staleMs === 0 ? 'to be fresh' : `${Math.round(staleMs)} ms`}`;
 }
 

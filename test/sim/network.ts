@@ -72,8 +72,9 @@ const OPEN = 1;
 const CLOSING = 2;
 const CLOSED = 3;
 const ABNORMAL = 1006;
-/** How long a SYN that nobody answers is waited for. */
+/** How long an attempt that nobody answers is waited for, and how often it is repeated meanwhile. */
 const HANDSHAKE_MS = 10_000;
+const KNOCK_MS = 1_000;
 
 interface Side {
   readonly end: End;
@@ -91,34 +92,38 @@ export function makeNetwork(options: NetworkOptions): Network {
   let ids = 0;
 
   function connect(client: Process, proxy: string | null): End {
-    const at = options.plane();
-    const clientEnd = makeEnd(CONNECTING);
-    const fail = (ms: number): void => {
-      client.after(ms, () => {
-        clientEnd.emit('error', new Error('unreachable'));
-        closed(clientEnd, ABNORMAL, '');
-      });
-      clientEnd.terminate = () => undefined;
+    const end = makeEnd(CONNECTING);
+    const fail = (): void => {
+      if (end.readyState !== CONNECTING) return;
+      end.emit('error', new Error('no answer'));
+      closed(end, ABNORMAL, '');
     };
-    if (!options.reachable(client)) return fail(HANDSHAKE_MS), clientEnd;
-    if (at === null) return fail(options.latency()), clientEnd;
-    const connection: Connection = { id: ids++, proxy, plane: makeEnd(OPEN), client: clientEnd, dead: false, stalledUntil: 0, tampered: false, openedAt: time.now() };
-    const both = { plane: side(connection.plane, at.process), client: side(clientEnd, client) };
+    end.terminate = () => void time.after(0, () => client.alive && fail());
+    client.after(HANDSHAKE_MS, fail);
+    const knock = (): void => {
+      if (end.readyState !== CONNECTING) return;
+      const at = options.plane();
+      if (!options.reachable(client)) client.after(KNOCK_MS, knock);
+      else if (at === null) client.after(options.latency(), fail);
+      else establish(client, end, proxy, at);
+    };
+    // Whoever called has not begun to listen yet.
+    client.after(0, knock);
+    return end;
+  }
+
+  function establish(client: Process, end: End, proxy: string | null, { process, greet }: NonNullable<ReturnType<NetworkOptions['plane']>>): void {
+    const connection: Connection = { id: ids++, proxy, plane: makeEnd(OPEN), client: end, dead: false, stalledUntil: 0, tampered: false, openedAt: time.now() };
+    const both = { plane: side(connection.plane, process), client: side(end, client) };
     sides.set(connection, both);
     connections.add(connection);
     wire(connection, 'down', both.plane, both.client);
     wire(connection, 'up', both.client, both.plane);
-    client.after(HANDSHAKE_MS, () => {
-      if (clientEnd.readyState !== CONNECTING) return;
-      clientEnd.emit('error', new Error('no answer'));
-      closed(clientEnd, ABNORMAL, '');
-    });
     time.after(options.latency() * 2, () => {
-      if (connection.dead || !at.process.alive || !client.alive) return lose(connection);
-      clientEnd.readyState = OPEN;
-      at.process.machine.awake(() => at.process.alive && at.greet(connection.plane as unknown as WebSocket));
+      if (connection.dead || !process.alive || !client.alive || end.readyState !== CONNECTING) return lose(connection);
+      end.readyState = OPEN;
+      process.machine.awake(() => process.alive && greet(connection.plane as unknown as WebSocket));
     });
-    return clientEnd;
   }
 
   function side(end: End, process: Process): Side {

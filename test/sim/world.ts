@@ -262,8 +262,8 @@ export async function makeWorld(seed: number): Promise<World> {
     kill: (proxy) => {
       const { running } = proxy;
       if (running === null) return;
-      // Set back and not yet written down: the next process cannot know.
-      if (proxy.host.machine.monoMs() - proxy.host.machine.setBackAtMono < STALE_WRITTEN_MS) sharing(proxy, (one) => void (one.lastToldAt = null));
+      // Set back since it was written down how stale this is: the next process cannot know.
+      if (proxy.host.machine.setBackAtMono > proxy.host.disk.namedAtMono(`${proxy.folder}/stale.json`)) sharing(proxy, (one) => void (one.lastToldAt = null));
       proxy.running = null;
       running.process.kill();
       network.ended(running.process);
@@ -295,9 +295,6 @@ export async function makeWorld(seed: number): Promise<World> {
   };
   return world;
 }
-
-/** The stale time is written about so often. */
-const STALE_WRITTEN_MS = 31_000;
 
 const LIES_TOLD = ['old', 'old', 'other-audience', 'forged', 'truncated', 'swapped', 'bit-flip', 'two-contents', 'other-log', 'other-kind', 'unknown', 'carried-over'] as const;
 

@@ -20,7 +20,7 @@ const MAX_SOCKETS = 20_000;
 
 export interface Door {
   attach(server: Server): void;
-  /** Asks a socket that is open who it is. */
+  /** Asks a socket that is open who it is; after `shut`, sends it away. */
   greet(socket: WebSocket): void;
   /** Refuses whoever comes from now on. */
   shut(): void;
@@ -96,7 +96,7 @@ export function makeDoor({ state, random, onStray, timers, onProxy }: DoorOption
     attach: (server) => {
       server.on('upgrade', upgrade);
     },
-    greet,
+    greet: (socket) => (open ? greet(socket) : closeSocket(socket, 'going-away', timers)),
     shut: () => {
       open = false;
     },
