@@ -1,8 +1,9 @@
 /** From a request to a command and back: who asks, why, under which key; and the outcome as a response. */
-import type { Command } from '../domain/command.ts';
+import type { Command, Meta } from '../domain/command.ts';
 import { VERSION_EVENTS } from '../domain/events.ts';
 import type { Recorded } from '../domain/events.ts';
 import type { PlaneState } from '../domain/state.ts';
+import type { Executed } from '../plane.ts';
 import { answer, refusal } from './answer.ts';
 import type { ApiParts, Operator } from './parts.ts';
 import { eventView } from './views.ts';
@@ -19,10 +20,17 @@ export interface Why {
  * Executes a command for an operator. On success answers `version`, the recorded events, whether they were recorded before
  * under the same Idempotency-Key, and what `more` adds.
  */
-export function act(parts: ApiParts, command: Command, why: Why, more: (recorded: readonly Recorded[], state: PlaneState) => object = () => ({})): Response {
+export function act(parts: ApiParts, command: Command, why: Why, more: More = () => ({})): Response {
+  return actWith(parts, (meta) => parts.plane.execute(command, meta), why, more);
+}
+
+type More = (recorded: readonly Recorded[], state: PlaneState) => object;
+
+/** The same for what is more than one command. */
+export function actWith(parts: ApiParts, execute: (meta: Meta) => Executed, why: Why, more: More = () => ({})): Response {
   // The same moment as in the command's own times, so that a repeated request is the same command (L6).
   const nowMs = why.nowMs ?? parts.now();
-  const executed = parts.plane.execute(command, {
+  const executed = execute({
     nowMs,
     actor: { kind: 'operator', id: why.operator.token.token },
     auth: why.operator.auth,

@@ -34,6 +34,7 @@ const ROUTES: Readonly<Record<string, Action>> = {
   'PATCH /v1/hosts/{id}': 'manage-hosts', 'POST /v1/hosts/{id}/revoke': 'manage-hosts',
   'GET /v1/join-tokens': 'manage-join-tokens', 'POST /v1/join-tokens': 'manage-join-tokens', 'POST /v1/join-tokens/{id}/revoke': 'manage-join-tokens',
   'GET /v1/tokens': 'manage-tokens', 'POST /v1/tokens': 'manage-tokens', 'POST /v1/tokens/{id}/revoke': 'manage-tokens',
+  'POST /v1/key/rotate': 'rotate-key', 'POST /v1/log/erase': 'erase',
 };
 
 describe('who may ask what', () => {

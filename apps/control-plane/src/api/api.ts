@@ -8,6 +8,7 @@ import type { Api, ApiParts, Bindings, Variables } from './parts.ts';
 import { addAccess } from './routes/access.ts';
 import { addChanges } from './routes/changes.ts';
 import { addHistory } from './routes/history.ts';
+import { addKeeping } from './routes/keeping.ts';
 import { addOpen } from './routes/open.ts';
 import { addOverview } from './routes/overview.ts';
 import { addRestrictions } from './routes/restrictions.ts';
@@ -35,6 +36,7 @@ export function createApi(parts: ApiParts): Api {
   addRestrictions(api, parts);
   addChanges(api, parts);
   addAccess(api, parts);
+  addKeeping(api, parts);
   api.openAPIRegistry.registerComponent('securitySchemes', 'operator', { type: 'http', scheme: 'bearer', description: 'An operator token, `pcop_…`.' });
   api.doc31('/v1/openapi.json', { openapi: '3.1.0', info: { title: 'Portcullis', version: '1', description: 'The control plane: what is in force, what was, and what operators may do about it.' } });
   return api;

@@ -15,6 +15,8 @@ const MATRIX: Readonly<Record<Action, readonly Role[]>> = {
   'manage-hosts': ['admin'],
   'manage-join-tokens': ['admin'],
   'manage-tokens': ['admin'],
+  'rotate-key': ['admin'],
+  erase: ['admin'],
 };
 
 describe('the table of permissions', () => {

@@ -21,6 +21,9 @@ const LEAST = {
   'manage-hosts': 'admin',
   'manage-join-tokens': 'admin',
   'manage-tokens': 'admin',
+  'rotate-key': 'admin',
+  /** What is erased is gone for ever. */
+  erase: 'admin',
 } as const satisfies Readonly<Record<string, Role>>;
 
 export type Action = keyof typeof LEAST;

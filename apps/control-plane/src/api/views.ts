@@ -1,6 +1,7 @@
 /** The plane's state as the API shows it: plain JSON, moments in milliseconds since 1970, no hashes of secrets. */
 import { selects } from '@portcullis/policy-core';
 import type { Problem, Restriction } from '@portcullis/policy-core';
+import { ERASED } from '../domain/events.ts';
 import type { Recorded } from '../domain/events.ts';
 import type { BootRecord } from '../decisions/decisions.ts';
 import type { Outstanding } from '../domain/outstanding.ts';
@@ -23,7 +24,7 @@ export interface StatusView {
   readonly watch: { readonly state: 'starting' | 'watching' | 'failed'; readonly sinceMs: number; readonly lastScanAtMs: number | null; readonly problem: string | null };
   readonly problems: readonly ProblemView[];
   readonly pendingRemovals: readonly PendingView[];
-  readonly holds: readonly HeldContent[];
+  readonly holds: readonly HoldView[];
   readonly restrictions: readonly RestrictionView[];
   readonly fleet: FleetCounts;
   /** Decisions that are not there: `lost` could not be stored by this plane, `gaps` never arrived, by boot of a proxy. */
@@ -55,7 +56,13 @@ export interface PendingView {
   readonly seq: number;
 }
 
+/** Withdrawn content, and what its operator is called. */
+export interface HoldView extends HeldContent {
+  readonly byName: string | null;
+}
+
 export interface RestrictionView extends Restriction {
+  readonly actorName: string | null;
   /** The version that imposed it. */
   readonly since: number;
   /** How many known proxies it is about. */
@@ -84,7 +91,7 @@ export function statusView(parts: Pick<ApiParts, 'plane' | 'fleet' | 'decisions'
     watch: { state: watch.state, sinceMs: watch.since, lastScanAtMs: watch.lastScanAt, problem: watch.problem?.message ?? null },
     problems: problemViews(parts.plane.outstanding()),
     pendingRemovals: pendingViews(parts.plane.outstanding()),
-    holds: state.holds,
+    holds: holdViews(state),
     restrictions: restrictionViews(state, parts.fleet),
     fleet: fleetCounts(parts.fleet, state),
     decisions: { lost: parts.decisions.lost(), gaps: parts.decisions.boots({ limit: BOOTS_LOOKED_AT }).filter((boot) => boot.missing > 0) },
@@ -105,7 +112,26 @@ export function pendingViews({ removals }: Outstanding): readonly PendingView[] 
 
 export function restrictionViews(state: PlaneState, fleet: Fleet): readonly RestrictionView[] {
   const proxies = fleet.proxies();
-  return [...state.restrictions.values()].map(({ restriction, since }) => ({ ...restriction, since, proxies: restricted(restriction, proxies).length }));
+  return [...state.restrictions.values()].map(({ restriction, since }) => ({ ...restriction, actorName: nameOf(state, restriction.actor), since, proxies: restricted(restriction, proxies).length }));
+}
+
+export function holdViews(state: PlaneState): readonly HoldView[] {
+  return state.holds.map((hold) => ({ ...hold, byName: nameOf(state, hold.by.id) }));
+}
+
+/** What people call an operator's token or a host; null where nobody named it, or the name was erased. */
+export function nameOf(state: PlaneState, id: string): string | null {
+  const name = state.operatorTokens.get(id)?.name ?? state.hosts.get(id)?.name ?? null;
+  return name === ERASED ? null : name;
+}
+
+/** The names of those who did these, by their ids. */
+export function namesIn(state: PlaneState, events: readonly Recorded[]): Readonly<Record<string, string>> {
+  const named = new Map(events.flatMap(({ actor }) => {
+    const name = nameOf(state, actor.id);
+    return name === null ? [] : [[actor.id, name] as const];
+  }));
+  return Object.fromEntries(named);
 }
 
 export function hostViews(state: PlaneState, fleet: Fleet): readonly HostView[] {

@@ -4,7 +4,9 @@ import path from 'node:path';
 import { CHECKPOINT_PATH, encodeHash, encodeVerifierKey, openCheckpoint, parseVerifierKey, verifyDirectory } from '@portcullis/tlog';
 import type { Checkpoint, FileReader, VerifierKey } from '@portcullis/tlog';
 import { portcullisHome, readDiscovery } from '../discovery.ts';
-import type { ExportedFile } from '../log/export.ts';
+import type { PublishedLog } from '../log/export.ts';
+import { logKeys } from '../log/log-keys.ts';
+import type { LogKeys } from '../log/log-keys.ts';
 import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import { claimedKey, payloadCheck } from './payload-check.ts';
@@ -23,20 +25,21 @@ export interface ExportOptions {
 
 /** Writes the log of a data directory as a C2SP directory. A directory with an earlier export of the same log is brought up to date. */
 export async function logExport(options: ExportOptions, terminal: Terminal): Promise<ExitCode> {
-  return withLog(options.data, terminal, (files) => {
+  return withLog(options.data, terminal, ({ size, read, files }) => {
     const out = path.resolve(terminal.cwd, options.out);
-    const all = new Map([...files].map((file) => [file.path, file.bytes]));
-    const key = claimedKey((file) => all.get(file));
+    const key = claimedKey(read);
     const problem = mayWriteInto(out, key);
     if (problem !== undefined) return refuse(problem, terminal);
-    const later = all.get(CHECKPOINT_PATH);
-    all.delete(CHECKPOINT_PATH);
+    let checkpoint: Uint8Array | undefined;
     let written = 0;
-    for (const [file, bytes] of all) written += writeNew(path.join(out, file), bytes);
+    for (const file of files()) {
+      if (file.path === CHECKPOINT_PATH) checkpoint = file.bytes;
+      else written += writeNew(path.join(out, file.path), file.bytes);
+    }
     // Last, so that a directory that was being written never claims more than it holds.
-    if (later !== undefined) writeWhole(path.join(out, CHECKPOINT_PATH), later);
-    const size = key === undefined || later === undefined ? null : sizeOf(later, key);
-    terminal.out(options.json === true ? JSON.stringify({ size, log: key?.name ?? null, files: written, out }) : `${size ?? 'All'} events of ${key?.name ?? 'the log'} are in ${out} (${written} new files). AUDIT.md there says how to verify them.`);
+    if (checkpoint !== undefined) writeWhole(path.join(out, CHECKPOINT_PATH), checkpoint);
+    const log = logKeys(read)?.keys.at(-1)?.name ?? null;
+    terminal.out(options.json === true ? JSON.stringify({ size, log, files: written, out }) : `${size} events of ${log ?? 'the log'} are in ${out} (${written} new files). AUDIT.md there says how to verify them.`);
     return EXIT.ok;
   });
 }
@@ -52,36 +55,40 @@ export interface VerifyOptions {
 export async function logVerify(directory: string | undefined, options: VerifyOptions, terminal: Terminal): Promise<ExitCode> {
   const given = options.key === undefined ? undefined : readKey(path.resolve(terminal.cwd, options.key));
   if (typeof given === 'string') return refuse(given, terminal);
-  if (directory === undefined) {
-    return withLog(options.data, terminal, (files) => {
-      const all = new Map([...files].map((file) => [file.path, file.bytes]));
-      return verifyWith((file) => all.get(file), given, options, terminal);
-    });
-  }
+  if (directory === undefined) return withLog(options.data, terminal, ({ read }) => verifyWith(read, given, options, terminal));
   const root = path.resolve(terminal.cwd, directory);
   return verifyWith((file) => (existsSync(path.join(root, file)) ? readFileSync(path.join(root, file)) : undefined), given, options, terminal);
 }
 
-/** Without a key from elsewhere the log is held against the key that it claims itself, and the reader is told so. */
+/** Without a key from elsewhere the log is held against the keys that it claims itself, and the reader is told so. */
 function verifyWith(read: FileReader, given: VerifierKey | undefined, options: VerifyOptions, terminal: Terminal): ExitCode {
-  const key = given ?? claimedKey(read);
-  if (key === undefined) return refuse('This is no log, or its first event cannot be read. Give the directory that `portcullis log export` wrote.', terminal);
-  if (given === undefined && options.json !== true) terminal.err(`The key is the one that the log claims, ${printable(encodeVerifierKey(key))}. Compare it with a copy from elsewhere, or give that with --key.`);
-  return verify(read, key, options, terminal);
+  const claimed = logKeys(read);
+  if (claimed === undefined) return refuse('This is no log, or its first event cannot be read. Give the directory that `portcullis log export` wrote.', terminal);
+  if (given === undefined && options.json !== true) terminal.err(`The key is the one that the log claims, ${printable(encodeVerifierKey(claimed.keys[0]))}. Compare it with a copy from elsewhere, or give that with --key.`);
+  // A key from elsewhere stands for those that the log's own events lead to or from, each step signed; any other one stands for itself.
+  const known = given === undefined || claimed.keys.some((key) => encodeVerifierKey(key) === encodeVerifierKey(given));
+  return verify(read, known ? claimed : { keys: [given], restorations: [], problems: [] }, options, terminal);
 }
 
-function verify(read: FileReader, key: VerifierKey, options: VerifyOptions, terminal: Terminal): ExitCode {
-  const older = (options.checkpoint ?? []).map((file) => readOlder(path.resolve(terminal.cwd, file), key));
-  const unreadable = older.find((one) => typeof one === 'string');
+function verify(read: FileReader, claimed: LogKeys, options: VerifyOptions, terminal: Terminal): ExitCode {
+  const key = claimed.keys.at(-1) ?? claimed.keys[0];
+  const kept = (options.checkpoint ?? []).map((file) => readOlder(path.resolve(terminal.cwd, file), claimed));
+  const unreadable = kept.find((one) => typeof one === 'string');
   if (unreadable !== undefined) return refuse(unreadable, terminal);
+  const older = kept.filter((one) => typeof one !== 'string');
   const payloads = payloadCheck(read);
-  const verified = verifyDirectory(read, key, { older: older.filter((one) => typeof one !== 'string'), onEntry: payloads.entry });
-  const problems = [...(verified.ok ? [] : verified.problems), ...payloads.problems];
+  const verified = verifyDirectory(read, key, { older: older.filter((one) => 'root' in one), onEntry: payloads.entry });
+  const problems = [...(verified.ok ? [] : verified.problems), ...older.filter((one) => 'code' in one), ...claimed.problems, ...payloads.problems];
   const ok = problems.length === 0;
   if (options.json === true) {
-    terminal.out(JSON.stringify({ ok, log: key.name, size: verified.ok ? verified.size : null, root: verified.ok ? encodeHash(verified.root) : null, erased: payloads.erased(), problems: problems.slice(0, MAX_SHOWN) }));
+    const { keys, restorations } = claimed;
+    terminal.out(JSON.stringify({
+      ok, log: key.name, size: verified.ok ? verified.size : null, root: verified.ok ? encodeHash(verified.root) : null, erased: payloads.erased(), keys: keys.map(encodeVerifierKey), restorations,
+      problems: problems.slice(0, MAX_SHOWN),
+    }));
   } else if (verified.ok && ok) {
     terminal.out(`${verified.size} events of ${key.name} are as they were signed; root ${encodeHash(verified.root)}.${payloads.erased() === 0 ? '' : ` ${payloads.erased()} reasons or names were erased, as the law may ask.`}`);
+    for (const line of historyLines(claimed)) terminal.out(printable(line));
     terminal.out(older.length > 0 ? 'They continue the checkpoints that you kept.' : 'Whether any were cut off at the end only an earlier checkpoint shows: keep one elsewhere and give it with --checkpoint.');
   } else {
     for (const { where, what } of problems.slice(0, MAX_SHOWN)) terminal.out(printable(`${where}: ${what}`));
@@ -90,16 +97,28 @@ function verify(read: FileReader, key: VerifierKey, options: VerifyOptions, term
   return ok ? EXIT.ok : EXIT.no;
 }
 
-/** The files of the log of a data directory, in memory, as they would be exported. */
-async function withLog(data: string | undefined, terminal: Terminal, act: (files: Generator<ExportedFile>) => ExitCode): Promise<ExitCode> {
+function historyLines({ keys, restorations }: LogKeys): readonly string[] {
+  const rotations = keys.length - 1 - restorations.length;
+  return [
+    ...(rotations === 0 ? [] : [`Its signing key was replaced ${rotations === 1 ? 'once' : `${rotations} times`}, signed by the old and the new one.`]),
+    ...restorations.map(({ previousLog, previousSize, seq, signed }) => `Event ${seq}: its plane came back from a backup with the ${previousSize} events of ${previousLog}${signed ? '' : ', and the recovery key was lost, so that nobody signed this'}; what came after them there is not here.`),
+  ];
+}
+
+/** The log of a data directory, as it would be exported; each file is made when it is read. */
+async function withLog(data: string | undefined, terminal: Terminal, act: (log: PublishedLog) => ExitCode): Promise<ExitCode> {
   const dataDir = data === undefined ? (readDiscovery(portcullisHome(terminal.env))?.dataDir ?? 'data') : data;
   const file = path.resolve(terminal.cwd, dataDir, 'log.db');
   if (!existsSync(file)) return refuse(`There is no log at ${file}. Name the plane's data directory with --data.`, terminal);
-  const { exportLog } = await import('../log/export.ts');
+  const { openPublished } = await import('../log/export.ts');
+  let published: PublishedLog | undefined;
   try {
-    return act(exportLog(file));
+    published = openPublished(file);
+    return act(published);
   } catch (error) {
     return refuse(`${file}: ${error instanceof Error ? error.message : String(error)}`, terminal);
+  } finally {
+    published?.close();
   }
 }
 
@@ -109,15 +128,24 @@ function readKey(file: string): VerifierKey | string {
   return parsed.ok ? parsed.key : `${file}: ${parsed.problems.map(({ what }) => what).join('; ')}`;
 }
 
-function readOlder(file: string, key: VerifierKey): Checkpoint | string {
-  if (!existsSync(file)) return `There is no checkpoint at ${file}.`;
-  const opened = openCheckpoint(readFileSync(file), key);
-  return opened.ok ? opened.checkpoint : `${file}: ${opened.problems.map(({ what }) => what).join('; ')}`;
+interface Lost {
+  readonly code: 'ROLLED_BACK';
+  readonly where: string;
+  readonly what: string;
 }
 
-function sizeOf(note: Uint8Array, key: VerifierKey): number | null {
-  const opened = openCheckpoint(note, key);
-  return opened.ok ? opened.checkpoint.size : null;
+/** A checkpoint that was kept, as one of the log's present name; or what it shows to be lost. */
+function readOlder(file: string, { keys, restorations }: LogKeys): Checkpoint | Lost | string {
+  if (!existsSync(file)) return `There is no checkpoint at ${file}.`;
+  const opened = openCheckpoint(readFileSync(file), keys);
+  if (!opened.ok) return `${file}: ${opened.problems.map(({ what }) => what).join('; ')}`;
+  const { checkpoint } = opened;
+  const name = keys.at(-1)?.name ?? checkpoint.origin;
+  const from = restorations.findIndex(({ previousLog }) => previousLog === checkpoint.origin);
+  const kept = from === -1 ? undefined : Math.min(...restorations.slice(from).map(({ previousSize }) => previousSize));
+  if (kept === undefined) return checkpoint;
+  if (checkpoint.size <= kept) return { ...checkpoint, origin: name };
+  return { code: 'ROLLED_BACK', where: file, what: `the log ${checkpoint.origin} had ${checkpoint.size} events, and ${kept} of them were in the backup from which this one goes on; find out what was in the others` };
 }
 
 /** An empty or new directory, or an earlier export of the same log. */

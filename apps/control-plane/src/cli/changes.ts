@@ -1,7 +1,7 @@
 /** `portcullis confirm`, `rollback`, `hold`: deciding about the files' changes. */
+import type { HoldView } from '../api/views.ts';
 import type { FileOutcome } from '../api/write-back.ts';
 import type { Hold, PolicyChange, Recorded } from '../domain/events.ts';
-import type { HeldContent } from '../domain/state.ts';
 import { show, withPlane } from './command.ts';
 import type { PlaneOptions } from './command.ts';
 import type { ExitCode } from './exit.ts';
@@ -59,7 +59,7 @@ const FILE_TEXT: Readonly<Record<FileOutcome['did'], string>> = { restored: 'fil
 
 export async function holdList(options: PlaneOptions, terminal: Terminal): Promise<ExitCode> {
   return withPlane(options, terminal, async (plane) =>
-    show(await plane.get<{ readonly holds: readonly HeldContent[] }>('/v1/holds'), options, terminal, ({ holds }) =>
+    show(await plane.get<{ readonly holds: readonly HoldView[] }>('/v1/holds'), options, terminal, ({ holds }) =>
       holds.length === 0 ? ['Nothing is held.'] : holds.map((hold) => `${hold.policy}: ${holdText(hold)}`),
     ),
   );

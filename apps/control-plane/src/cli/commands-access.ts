@@ -8,6 +8,8 @@ import { duration, hostLabel } from './arguments.ts';
 import type { ReasonOptions } from './changes.ts';
 import type { PlaneOptions } from './command.ts';
 import { asking } from './commands-fleet.ts';
+import { keyRotate } from './keeping.ts';
+import type { RotateOptions } from './keeping.ts';
 import type { Setting } from './program.ts';
 import { hosts } from './status.ts';
 
@@ -15,6 +17,7 @@ export function addAccessCommands(setting: Setting): void {
   addJoinTokens(setting);
   addTokens(setting);
   addHosts(setting);
+  addKey(setting);
 }
 
 function addJoinTokens({ program, terminal, exit }: Setting): void {
@@ -58,4 +61,11 @@ function addHosts({ program, terminal, exit }: Setting): void {
     .argument('<id>')
     .option('--reason <text>', 'why')
     .action(async (id: string, options: ReasonOptions) => exit(await revoke('hosts', id, options, terminal)));
+}
+
+function addKey({ program, terminal, exit }: Setting): void {
+  const key = program.command('key').description("the plane's signing key");
+  asking(key.command('rotate').description('make a new one, signed by the old one; proxies follow'))
+    .requiredOption('--reason <text>', 'why')
+    .action(async (options: RotateOptions) => exit(await keyRotate(options, terminal)));
 }

@@ -6,6 +6,8 @@ import type { ReasonOptions, RollbackOptions } from './changes.ts';
 import type { ExportOptions, VerifyOptions } from './audit.ts';
 import type { PlaneOptions } from './command.ts';
 import { asking } from './commands-fleet.ts';
+import { logErase, logRestore } from './keeping.ts';
+import type { EraseOptions, RestoreOptions } from './keeping.ts';
 import { diff, log, show } from './log.ts';
 import type { DiffOptions, LogOptions } from './log.ts';
 import type { Setting } from './program.ts';
@@ -13,6 +15,7 @@ import type { Setting } from './program.ts';
 export function addHistoryCommands({ program, terminal, exit }: Setting): void {
   const logCommand = program.command('log').description('what was recorded, newest first');
   addAudit({ program: logCommand, terminal, exit });
+  addKeeping({ program: logCommand, terminal, exit });
   asking(logCommand)
     .option('--limit <n>', 'so many events (default 20, at most 1000)', wholeNumber)
     .option('--before <seq>', 'events before this one', wholeNumber)
@@ -56,6 +59,29 @@ function addAudit({ program, terminal, exit }: Setting): void {
       const { logVerify } = await import('./audit.ts');
       exit(await logVerify(directory, merged(options, command), terminal));
     });
+}
+
+function addKeeping({ program, terminal, exit }: Setting): void {
+  asking(program.command('erase').description('erase reasons and names, of one event or of one operator or host; the log stays as valid as before'))
+    .argument('[seq]', 'the event', wholeNumber)
+    .option('--actor <id>', 'everything that this operator or host gave as a reason, and its name')
+    .requiredOption('--reason <text>', 'why')
+    .action(async (seq: number | undefined, options: EraseOptions, command: Command) => exit(await logErase(seq, { ...merged(options, command), ...as(command) }, terminal)));
+  program
+    .command('restore')
+    .description('go on from a backup, under another log that hosts follow; needs a plane that does not run')
+    .option('--recovery-key <file>', 'the recovery key, from where it is kept')
+    .option('--without-recovery-key', 'it is lost: each host has to be told, with portcullis-proxy trust')
+    .option('--data <dir>', "the plane's data directory (default: that of this machine's plane)")
+    .requiredOption('--reason <text>', 'why')
+    .option('--json', 'print JSON')
+    .action(async (options: RestoreOptions, command: Command) => exit(await logRestore(merged(options, command), terminal)));
+}
+
+/** As with --json: `log` takes --as, too. */
+function as(command: Command): Pick<PlaneOptions, 'as'> {
+  const given = [command, command.parent].find((one) => one?.getOptionValueSource('as') === 'cli');
+  return given === undefined || given === null ? {} : { as: given.getOptionValue('as') as NonNullable<PlaneOptions['as']> };
 }
 
 /** `log` takes --json too, and commander gives the option to whichever it meets first. */

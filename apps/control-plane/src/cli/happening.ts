@@ -78,6 +78,13 @@ function names(all: readonly string[]): string {
   return all.length === 0 ? 'nothing' : all.slice(0, MAX_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
+/** Enough of an id to find it by, beside a name. */
+export function shortId(id: string): string {
+  return id.length <= SHORT_ID ? id : `${id.slice(0, SHORT_ID)}…`;
+}
+
+const SHORT_ID = 10;
+
 export function labelsText(labels: Readonly<Record<string, string>>): string {
   return Object.entries(labels).map(([key, value]) => ` ${key}=${value}`).join('');
 }

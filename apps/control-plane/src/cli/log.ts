@@ -6,7 +6,7 @@ import type { Restriction } from '@portcullis/policy-core';
 import { show as showAnswer, withPlane } from './command.ts';
 import type { PlaneOptions } from './command.ts';
 import type { ExitCode } from './exit.ts';
-import { happening, restrictionText } from './happening.ts';
+import { happening, restrictionText, shortId } from './happening.ts';
 import { moment, table } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -21,8 +21,12 @@ export interface LogOptions extends PlaneOptions {
 
 interface Page {
   readonly events: readonly Recorded[];
+  readonly names: Names;
   readonly next: number | null;
 }
+
+/** What operators and hosts are called, by id. */
+type Names = Readonly<Record<string, string>>;
 
 const DEFAULT_LIMIT = 20;
 
@@ -31,20 +35,20 @@ export async function log(options: LogOptions, terminal: Terminal): Promise<Exit
   return withPlane(options, terminal, async (plane) => {
     const { limit = DEFAULT_LIMIT, before, from, type, policy, actor } = options;
     const page = await plane.get<Page>('/v1/log', { limit, before, from, types: type?.join(','), policy, actor });
-    return showAnswer(page, options, terminal, ({ events, next }) => [
-      ...(events.length === 0 ? ['Nothing of the kind is recorded.'] : eventLines(events)),
+    return showAnswer(page, options, terminal, ({ events, names, next }) => [
+      ...(events.length === 0 ? ['Nothing of the kind is recorded.'] : eventLines(events, names)),
       ...(next === null ? [] : [`Older: add --before ${next}`]),
     ]);
   });
 }
 
 /** A table without the reasons, each of which gets a line of its own. */
-function eventLines(events: readonly Recorded[]): readonly string[] {
+function eventLines(events: readonly Recorded[], names: Names): readonly string[] {
   const [title, ...lines] = table(
     [
       { title: 'seq', cell: (one) => String(one.seq) },
       { title: 'when', cell: (one) => moment(one.atMs) },
-      { title: 'who', cell: (one) => actorText(one), least: 10 },
+      { title: 'who', cell: (one) => actorText(one, names), least: 22 },
       { title: 'what', cell: (one) => happening(one), least: 30 },
     ],
     events,
@@ -57,14 +61,16 @@ function reasonLine(recorded: Recorded | undefined): readonly string[] {
   return [`       because ${recorded.reasonErased ? '(erased)' : (recorded.reason ?? '')}`];
 }
 
-function actorText({ actor }: Recorded): string {
-  return actor.kind === actor.id ? actor.id : `${actor.kind} ${actor.id}`;
+function actorText({ actor }: Recorded, names: Names): string {
+  if (actor.kind === actor.id) return actor.id;
+  return Object.hasOwn(names, actor.id) ? `${names[actor.id] ?? ''} (${shortId(actor.id)})` : `${actor.kind} ${actor.id}`;
 }
 
 interface VersionView {
   readonly version: number;
   readonly note: string | null;
   readonly event: Recorded;
+  readonly names: Names;
   readonly policies: readonly PolicyInForce[];
   readonly restrictions: readonly RestrictionInForce[];
 }
@@ -79,10 +85,10 @@ export async function show(version: number, policy: string | undefined, options:
   });
 }
 
-function versionLines({ version, note, event, policies, restrictions }: VersionView): readonly string[] {
+function versionLines({ version, note, event, names, policies, restrictions }: VersionView): readonly string[] {
   return [
     ...(note === null ? [] : [note]),
-    `version ${version}, ${moment(event.atMs)}, by ${actorText(event)}: ${happening(event)}`,
+    `version ${version}, ${moment(event.atMs)}, by ${actorText(event, names)}: ${happening(event)}`,
     ...reasonLine(event),
     ...(policies.length === 0 ? ['No policies were in force.'] : []),
     ...table(

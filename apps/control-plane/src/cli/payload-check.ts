@@ -19,32 +19,44 @@ export interface PayloadCheck {
   readonly erased: () => number;
 }
 
+/** Problems kept; a broken log has one cause or a thousand symptoms. */
+const MAX_PROBLEMS = 100;
+/** Contents that were found good lately: changes name the same ones again. */
+const REMEMBERED = 10_000;
+
 /** Checks every payload that an entry binds, directly or through its body. */
 export function payloadCheck(read: FileReader): PayloadCheck {
   const problems: PayloadProblem[] = [];
-  const seen = new Set<string>();
+  const good = new Set<string>();
   let erased = 0;
+  const report = (problem: PayloadProblem): void => {
+    if (problems.length < MAX_PROBLEMS) problems.push(problem);
+  };
   const check = (sha256: string, erasable: boolean, index: number): Uint8Array | undefined => {
     const where = payloadPath(sha256);
     const bytes = read(where);
-    if (seen.has(sha256)) return bytes;
-    seen.add(sha256);
     if (bytes === undefined && erasable) erased += 1;
-    else if (bytes === undefined) problems.push({ code: 'PAYLOAD_MISSING', where, what: `event ${index} names it, and it is not there; bring it back from another copy` });
-    else if (createHash('sha256').update(bytes).digest('hex') !== sha256) problems.push({ code: 'PAYLOAD_WRONG', where, what: `it is not what event ${index} recorded; compare it with another copy` });
+    else if (bytes === undefined) report({ code: 'PAYLOAD_MISSING', where, what: `event ${index} names it, and it is not there; bring it back from another copy` });
+    else if (createHash('sha256').update(bytes).digest('hex') !== sha256) report({ code: 'PAYLOAD_WRONG', where, what: `it is not what event ${index} recorded; compare it with another copy` });
     return bytes;
+  };
+  const checkContent = (sha256: string, index: number): void => {
+    if (good.has(sha256)) return;
+    if (good.size >= REMEMBERED) good.clear();
+    good.add(sha256);
+    check(sha256, false, index);
   };
   const entry = (index: number, bytes: Uint8Array): void => {
     try {
       const { payload_sha256: bodyName, reason_sha256: reason } = json(bytes);
-      if (typeof reason === 'string') check(reason, true, index);
+      if (typeof reason === 'string') check(text(reason), true, index);
       const body = check(text(bodyName), false, index);
       if (body === undefined) return;
       const { hidden_sha256: hidden, changes } = json(body);
-      if (typeof hidden === 'string') check(hidden, true, index);
-      for (const name of contentsOf(changes)) check(name, false, index);
+      if (typeof hidden === 'string') check(text(hidden), true, index);
+      for (const name of contentsOf(changes)) checkContent(name, index);
     } catch {
-      problems.push({ code: 'ENTRY_MALFORMED', where: `event ${index}`, what: 'it cannot be read as an event; compare the log with another copy' });
+      report({ code: 'ENTRY_MALFORMED', where: `event ${index}`, what: 'it cannot be read as an event; compare the log with another copy' });
     }
   };
   return { entry, problems, erased: () => erased };

@@ -27,7 +27,7 @@ describe('the command line', () => {
   it('is what the design promises to other programs', () => {
     expect(COMMANDS.map(({ path }) => path).sort()).toEqual([
       'check', 'confirm', 'diff', 'enforced', 'eval', 'hold list', 'hold release', 'host list', 'host relabel', 'host revoke', 'hosts', 'join-token create', 'join-token list', 'join-token revoke',
-      'lift', 'lockdown', 'log', 'log export', 'log verify', 'proxies', 'restrict', 'rollback', 'schema', 'serve', 'show', 'status', 'tail', 'token create', 'token list', 'token revoke',
+      'key rotate', 'lift', 'lockdown', 'log', 'log erase', 'log export', 'log restore', 'log verify', 'proxies', 'restrict', 'rollback', 'schema', 'serve', 'show', 'status', 'tail', 'token create', 'token list', 'token revoke',
     ]);
   });
 

@@ -5,7 +5,7 @@ import { fail, print, show, withPlane } from './command.ts';
 import type { PlaneOptions } from './command.ts';
 import { DEFAULT_TIMEOUT_MS, enforcedExit, progressLines, waitUntilEnforced } from './enforced.ts';
 import type { ExitCode } from './exit.ts';
-import { labelsText, restrictionText } from './happening.ts';
+import { labelsText, restrictionText, shortId } from './happening.ts';
 import { ago, moment, table } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -74,7 +74,7 @@ function statusLines(view: StatusView, fleet: readonly ProxyView[], nowMs: numbe
     `version ${view.version}${since}; log ${view.log}, ${view.size} events`,
     `${view.policies.length} policies from ${view.directory} (policies as of ${view.policiesVersion}, restrictions as of ${view.restrictionsVersion})`,
     watchLine(view, nowMs),
-    ...section('Restrictions in force', view.restrictions.map((one) => `${one.id}: denies ${restrictionText(one)} (${one.proxies} proxies), since ${moment(one.imposedAtMs)}. Reason: ${one.reason}`)),
+    ...section('Restrictions in force', view.restrictions.map((one) => `${one.id}: denies ${restrictionText(one)} (${one.proxies} proxies), since ${moment(one.imposedAtMs)}${one.actorName === null ? '' : `, by ${one.actorName} (${shortId(one.actor)})`}. Reason: ${one.reason}`)),
     ...section('Problems: the last good content of these stays in force', view.problems.map((problem) => `${problem.file}:${problem.line}:${problem.column} ${problem.code} ${problem.message}`)),
     ...section('Removals that wait for you', view.pendingRemovals.map((one) => `${one.removes.join(', ')}: portcullis confirm ${one.change} --as admin`)),
     ...section('Holds', view.holds.map((hold) => `${hold.policy}: ${holdText(hold)}`)),
@@ -104,7 +104,7 @@ function watchLine({ watch, directory }: StatusView, nowMs: number): string {
 /** Why the file and what is in force differ. */
 export function holdText(hold: StatusView['holds'][number]): string {
   const what = hold.content === 'absent' ? 'its removal stays out' : `content ${hold.content.slice(0, 12)} stays out`;
-  return `file differs from what is in force: ${what}, held by ${hold.by.id} since ${moment(hold.sinceMs)}${hold.reason === null ? '' : ` because ${hold.reason}`}`;
+  return `file differs from what is in force: ${what}, held by ${hold.byName === null ? hold.by.id : `${hold.byName} (${shortId(hold.by.id)})`} since ${moment(hold.sinceMs)}${hold.reason === null ? '' : ` because ${hold.reason}`}`;
 }
 
 function fleetLine({ fleet }: StatusView): string {

@@ -31,7 +31,7 @@ export type Command =
   /** A log that goes on under another name: only on a plane that serves nobody. */
   | { readonly kind: 'restore-log'; readonly log: string; readonly publicKey: string; readonly recoveryKeySha256: string; readonly statement: { readonly recoveryKey: string; readonly signature: string } | null }
   /** Records that texts are erased; the store erases them. */
-  | { readonly kind: 'erase'; readonly seqs: readonly number[]; readonly hosts: readonly string[]; readonly operators: readonly string[] }
+  | { readonly kind: 'erase'; /** What was asked for, in words: what is left of it differs from one time to the next. */ readonly target: string; readonly seqs: readonly number[]; readonly hosts: readonly string[]; readonly operators: readonly string[] }
   | { readonly kind: 'watch-failed'; readonly problem: string }
   | { readonly kind: 'watch-recovered' };
 

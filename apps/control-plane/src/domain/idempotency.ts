@@ -42,6 +42,7 @@ export function fingerprint(command: Command, meta: Meta): string {
   }
   if (command.kind === 'enrol') asked.delete('host');
   if (command.kind === 'rotate-key') asked.delete('rotation');
+  if (command.kind === 'erase') for (const found of ['seqs', 'hosts', 'operators']) asked.delete(found);
   if ('expiresAtMs' in command && command.expiresAtMs !== null) asked.set('expiresAtMs', command.expiresAtMs - meta.nowMs);
   if (command.kind === 'offer') asked.set('documents', [...command.documents].map(([id, document]) => [id, document.kind === 'unreadable' ? document.kind : document.textSha256]));
   return digestOf(canonicalJson({ ...Object.fromEntries(asked), reason: meta.reason }));

@@ -2,9 +2,12 @@
  * The log as plain files (C2SP tlog-tiles), for an auditor who has neither this program nor its database: entries, tiles, every
  * signed head, the payloads that were not erased, and a page that says how to check them.
  */
-import { bundlePath, CHECKPOINT_PATH, edgeTiles, emptyEdge, encodeBundle, encodeVerifierKey, extend, leafHash, openCheckpoint, TILE_WIDTH, tilePath, tilesOf, verifierKey } from '@portcullis/tlog';
+import { bundlePath, CHECKPOINT_PATH, edgeTiles, emptyEdge, encodeBundle, encodeVerifierKey, extend, leafHash, TILE_WIDTH, tilePath, tilesOf } from '@portcullis/tlog';
+import type { FileReader } from '@portcullis/tlog';
 import { DamagedLog } from './codec.ts';
+import { logKeys } from './log-keys.ts';
 import { openSqliteReader } from './sqlite-store.ts';
+import { payloadFile, storeFiles } from './store-files.ts';
 import type { LogStore, StoredEntry } from './store.ts';
 
 export interface ExportedFile {
@@ -13,25 +16,45 @@ export interface ExportedFile {
   readonly bytes: Uint8Array;
 }
 
-/** Reads log.db beside a running plane; what is appended meanwhile is not in the export. Throws DamagedLog where it cannot be exported. */
-export function* exportLog(logPath: string): Generator<ExportedFile> {
+/** The log of log.db as it is now, beside a running plane: what is appended meanwhile is not in it. */
+export interface PublishedLog {
+  readonly size: number;
+  /** Any file of it. */
+  readonly read: FileReader;
+  /** All files, the checkpoint and the page about checking last. Throws DamagedLog where they cannot be made. */
+  readonly files: () => Generator<ExportedFile>;
+  readonly close: () => void;
+}
+
+/** Opens it. Throws where there is no log, or no signed head. */
+export function openPublished(logPath: string): PublishedLog {
   const store = openSqliteReader(logPath);
-  try {
-    const head = store.checkpoint();
-    if (head === undefined) throw new DamagedLog('there is no signed head yet, so there is nothing to export');
-    yield* exportStore(store, head.size, head.note);
-  } finally {
+  const head = store.checkpoint();
+  if (head === undefined) {
     store.close();
+    throw new DamagedLog('there is no signed head yet, so there is nothing to export');
+  }
+  return { size: head.size, read: storeFiles(store, head), files: () => exportStore(store, head.size, head.note), close: () => store.close() };
+}
+
+/** All files of a log.db. */
+export function* exportLog(logPath: string): Generator<ExportedFile> {
+  const published = openPublished(logPath);
+  try {
+    yield* published.files();
+  } finally {
+    published.close();
   }
 }
+
+/** Contents that changes name again and again: remembered so that each is written about once. The same file twice does no harm. */
+const SEEN_CONTENTS = 10_000;
 
 function* exportStore(store: LogStore, size: number, note: string): Generator<ExportedFile> {
   let edge = emptyEdge();
   let bundle: Uint8Array[] = [];
   const seen = new Set<string>();
-  let first: Buffer | undefined;
   for (const stored of store.read(0, size)) {
-    first ??= stored.body?.body === undefined || stored.body.body === null ? undefined : Buffer.from(stored.body.body);
     edge = extend(edge, leafHash(stored.entry)).edge;
     yield* payloadsOf(store, stored, seen);
     bundle.push(stored.entry);
@@ -50,7 +73,7 @@ function* exportStore(store: LogStore, size: number, note: string): Generator<Ex
     if (checkpoint !== undefined) yield { path: `checkpoints/${at}`, bytes: Buffer.from(checkpoint.note) };
   }
   yield { path: CHECKPOINT_PATH, bytes: Buffer.from(note) };
-  yield { path: 'AUDIT.md', bytes: Buffer.from(auditPage(size, note, first)) };
+  yield { path: 'AUDIT.md', bytes: Buffer.from(auditPage(storeFiles(store, { size, note }), size)) };
 }
 
 /** The payloads that an entry names, and those that its body names in turn. */
@@ -58,26 +81,26 @@ function* payloadsOf(store: LogStore, { entry, body }: StoredEntry, seen: Set<st
   const names = `${entry.toString('utf8')}\n${body?.body === undefined || body.body === null ? '' : Buffer.from(body.body).toString('utf8')}`;
   for (const [sha256] of names.matchAll(/\b[0-9a-f]{64}\b/g)) {
     if (seen.has(sha256)) continue;
+    if (seen.size >= SEEN_CONTENTS) seen.clear();
     seen.add(sha256);
-    const payload = store.payload(sha256);
-    if (payload?.body === undefined || payload.body === null) continue;
-    // A salted payload is hashed with its salt in front, so that is how it is exported.
-    yield { path: `payload/${sha256}`, bytes: payload.salt === null ? payload.body : Buffer.concat([payload.salt, payload.body]) };
+    const bytes = payloadFile(store, sha256);
+    if (bytes !== undefined) yield { path: `payload/${sha256}`, bytes };
   }
 }
 
-/** The verifier key is in the log's first event: an auditor compares it with the one that was written down elsewhere. */
-function auditPage(size: number, note: string, firstBody: Buffer | undefined): string {
-  const initialised = JSON.parse(firstBody?.toString('utf8') ?? '{}') as { readonly log?: string; readonly publicKey?: string };
-  const { log, publicKey } = initialised;
-  if (log === undefined || publicKey === undefined) throw new DamagedLog('the first event does not say which log this is');
-  const key = verifierKey(log, Buffer.from(publicKey, 'base64'));
-  const signed = openCheckpoint(note, key).ok ? 'It is the key that signed the newest head.' : 'The newest head was signed by a later key: see the KeyRotated events.';
+/** Whose keys: an auditor compares them with those that were written down elsewhere. */
+function auditPage(read: FileReader, size: number): string {
+  const claimed = logKeys(read);
+  if (claimed === undefined) throw new DamagedLog('the first event does not say which log this is');
+  const [first, ...later] = claimed.keys;
+  const signed = later.length === 0
+    ? 'It is the key that signed the newest head.'
+    : `It was replaced since, each time with the signatures that KeyRotated and LogRestored events hold; the last of these signed the newest head:\n\n${later.map((key) => `    ${encodeVerifierKey(key)}`).join('\n')}\n`;
   return `# How to check this log
 
 A C2SP tlog-tiles log of ${size} events (https://c2sp.org/tlog-tiles). Verifier key, as the log's first event states it:
 
-    ${encodeVerifierKey(key)}
+    ${encodeVerifierKey(first)}
 
 ${signed} Compare it with the one that was written down when the plane was set up: a key that comes with the log proves nothing by itself.
 

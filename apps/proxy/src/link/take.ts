@@ -1,17 +1,17 @@
 /** What a proxy does with each frame of the plane. Adoption is in the order of W9: verify, compile, persist, swap, acknowledge. */
 import { canonicalJson, linkLimits, readDown, signedFrame, signHeader } from '@portcullis/policy-core';
-import type { DownFrame, HelloHeader, UpFrame } from '@portcullis/policy-core';
+import type { DownFrame, HelloHeader, Rotation, UpFrame } from '@portcullis/policy-core';
 import { anchored, isAhead, leaseAgeMs, leased, ticked } from '../guard/freshness.ts';
-import { adopt, effective, held, welcomed } from '../guard/guard.ts';
+import { adopt, held, welcomed } from '../guard/guard.ts';
 import type { Effective, GuardState, PolicyFrame } from '../guard/guard.ts';
 import { blame } from './blame.ts';
-import { noteHeld, report, say } from './live.ts';
+import { inForce, noteHeld, report, say } from './live.ts';
 import type { Connection, Live } from './live.ts';
 
 /** Reads, verifies and obeys one frame; resolves when that is done. */
 export async function take(live: Live, connection: Connection, text: string): Promise<void> {
   const { options } = live;
-  const read = readDown(text, options.verify);
+  const read = readDown(text, live.verify, options.trust?.successor);
   if (!read.ok) {
     const { nack, evidence } = blame(text, read);
     if (evidence !== null) options.lastGood.keepEvidence(evidence, options.clocks().wallMs);
@@ -22,7 +22,7 @@ export async function take(live: Live, connection: Connection, text: string): Pr
   const frame = read.value;
   switch (frame.frame) {
     case 'challenge':
-      return connection.phase === 'challenge' ? hello(live, connection, frame) : connection.socket.terminate();
+      return connection.phase === 'challenge' ? challenged(live, connection, frame) : connection.socket.terminate();
     case 'welcome':
       return connection.phase === 'challenge' ? connection.socket.terminate() : greeted(live, connection, frame);
     case 'snapshot':
@@ -37,6 +37,14 @@ export async function take(live: Live, connection: Connection, text: string): Pr
       live.backoff.atLeast(frame.retryAfterMs);
       return connection.socket.close(1000);
   }
+}
+
+/** W3: a plane that speaks for another log is followed there only on the word of the recovery key, or of this host's own operator. */
+function challenged(live: Live, connection: Connection, challenge: Extract<DownFrame, { frame: 'challenge' }>): void {
+  const { log, trust } = live.options;
+  if (challenge.log !== log && trust?.stray(challenge.log, challenge.restorations ?? []) === true) return connection.socket.terminate();
+  // Another log's plane is told who we are all the same, so that its operators see a host that refuses it.
+  hello(live, connection, challenge);
 }
 
 /** W1: who we are, proved over the plane's nonce, with a nonce of our own that the welcome must repeat. */
@@ -64,13 +72,14 @@ function hello(live: Live, connection: Connection, challenge: Extract<DownFrame,
   connection.socket.send(signedFrame('hello', header, signHeader(options.sign, 'connect', header)));
 }
 
-function greeted(live: Live, connection: Connection, { signed }: Extract<DownFrame, { frame: 'welcome' }>): void {
+function greeted(live: Live, connection: Connection, { signed, rotations }: Extract<DownFrame, { frame: 'welcome' }>): void {
   const { options } = live;
   const ours = signed.log === options.log && signed.host === options.host && signed.server === options.server && signed.boot === options.boot && signed.nonce === connection.answer;
   if (!ours) {
     options.tell('the plane answered with a welcome that was made for another connection');
     return connection.socket.terminate();
   }
+  if (rotations.length > 0) adoptKey(live, rotations);
   live.guard = welcomed(live.guard, signed);
   // A second welcome on one connection brings other labels; the first one gave the time.
   if (connection.phase === 'linked') return;
@@ -78,6 +87,14 @@ function greeted(live: Live, connection: Connection, { signed }: Extract<DownFra
   live.freshness = anchored(live.freshness, signed, connection.asked);
   noteHeld(live);
   options.outbox.connected((rows) => say(connection, { frame: 'decisions', rows }));
+}
+
+function adoptKey(live: Live, rotations: readonly Rotation[]): void {
+  const { trust } = live.options;
+  const successor = trust?.successor(rotations);
+  if (trust === undefined || successor?.ok !== true) return;
+  trust.adopt(rotations);
+  live.verify = successor.value;
 }
 
 /** W9: verified already; compiled, stored, swapped in, acknowledged. */
@@ -90,7 +107,7 @@ async function enforce(live: Live, connection: Connection, frame: PolicyFrame, t
     return say(connection, { frame: 'nack', part: adopted.part, digest: adopted.digest, kind: adopted.kind, problems: [brief(adopted.problem)] });
   }
   const { state, persist } = adopted;
-  const next = effective(state);
+  const next = inForce(live.options, state);
   try {
     const prepared = next === null ? null : await gate.prepare(next);
     if (persist !== null) await lastGood.write(persist);
@@ -106,8 +123,8 @@ async function enforce(live: Live, connection: Connection, frame: PolicyFrame, t
 
 /** What could not be stored is not acknowledged; but a restriction that is known is obeyed as long as this process lives. */
 async function tighten(live: Live, refused: GuardState): Promise<void> {
-  const now = effective(live.guard);
-  const next = effective(refused);
+  const now = inForce(live.options, live.guard);
+  const next = inForce(live.options, refused);
   if (now === null || next === null) return;
   const both: Effective = { ...now, restrictions: [...now.restrictions, ...next.restrictions] };
   try {

@@ -5,7 +5,7 @@ import { answer } from '../answer.ts';
 import { declare } from '../declare.ts';
 import type { Api, ApiParts } from '../parts.ts';
 import { name, reason, version } from '../shapes.ts';
-import { pendingViews } from '../views.ts';
+import { holdViews, pendingViews } from '../views.ts';
 
 const expected = version.nullable().default(null);
 const rollback = z.strictObject({ to: version, expected, reason, writeBack: z.boolean().default(false) });
@@ -33,7 +33,7 @@ export function addChanges(api: Api, parts: ApiParts): void {
       }),
   );
   declare(api, { method: 'get', path: '/v1/holds', action: 'read', summary: 'Withdrawn content that stays out', answers: '`holds`: policy, content, by whom, since when, why.' }, () =>
-    answer({ holds: parts.plane.state().holds }),
+    answer({ holds: holdViews(parts.plane.state()) }),
   );
   declare(
     api,

@@ -9,7 +9,7 @@ import type { Api, ApiParts } from '../parts.ts';
 import { resolveVersion } from '../resolve.ts';
 import type { ResolvedVersion } from '../resolve.ts';
 import { name, whole } from '../shapes.ts';
-import { eventView } from '../views.ts';
+import { eventView, namesIn } from '../views.ts';
 
 const DEFAULT_PAGE = 100;
 /** A page of events stays below a megabyte or so. */
@@ -30,7 +30,7 @@ const logQuery = z.object({
 
 export function addHistory(api: Api, parts: ApiParts): void {
   const { plane } = parts;
-  declare(api, { method: 'get', path: '/v1/log', action: 'read', summary: 'Events, newest first', answers: '`events`, and `next`: what to pass as `before` for the next page, null at the end.', query: logQuery }, ({ query }) => {
+  declare(api, { method: 'get', path: '/v1/log', action: 'read', summary: 'Events, newest first', answers: '`events`, `names` of those who did them by id, and `next`: what to pass as `before` for the next page, null at the end.', query: logQuery }, ({ query }) => {
     const { limit, before, from, types, policy, actor } = query;
     const events = plane.history.read({
       limit,
@@ -42,7 +42,7 @@ export function addHistory(api: Api, parts: ApiParts): void {
     });
     const last = events.at(-1);
     const next = events.length === limit && last !== undefined && last.seq > (from ?? 0) ? last.seq : null;
-    return answer({ events: events.map(eventView), next, size: plane.state().size });
+    return answer({ events: events.map(eventView), names: namesIn(plane.state(), events), next, size: plane.state().size });
   });
   addVersions(api, parts);
   declare(
@@ -65,7 +65,7 @@ function addVersions(api: Api, { plane }: ApiParts): void {
       const resolved = resolveVersion(plane.history, params.version);
       if (resolved === undefined) return unknownVersion(params.version, plane.state());
       const state = plane.history.stateAt(resolved.version);
-      return answer({ ...resolved, event: eventView(resolved.event), policies: [...state.policies.values()], restrictions: [...state.restrictions.values()] });
+      return answer({ ...resolved, event: eventView(resolved.event), names: namesIn(plane.state(), [resolved.event]), policies: [...state.policies.values()], restrictions: [...state.restrictions.values()] });
     },
   );
   declare(

@@ -5,7 +5,7 @@ import { answer, refuse } from '../answer.ts';
 import { declare } from '../declare.ts';
 import type { Api, ApiParts } from '../parts.ts';
 import { globs, labelGlobs, name, reason, version } from '../shapes.ts';
-import { restricted, restrictionViews } from '../views.ts';
+import { nameOf, restricted, restrictionViews } from '../views.ts';
 
 const SECOND_MS = 1_000;
 /** A restriction that should outlive a year is a policy. */
@@ -50,7 +50,7 @@ export function addRestrictions(api: Api, parts: ApiParts): void {
       if (found === undefined) return refuse('not-found', `No restriction ${JSON.stringify(params.id)} is in force. \`portcullis status\` lists those that are.`);
       const proxies = restricted(found.restriction, parts.fleet.proxies());
       const stays = [...restrictions.values()].filter((other) => other !== found && restricted(other.restriction, proxies).length > 0).map((other) => other.restriction);
-      return answer({ restriction: { ...found.restriction, since: found.since, proxies: proxies.length }, proxies, stays });
+      return answer({ restriction: { ...found.restriction, actorName: nameOf(parts.plane.state(), found.restriction.actor), since: found.since, proxies: proxies.length }, proxies, stays });
     },
   );
   declare(
