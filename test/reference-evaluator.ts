@@ -113,19 +113,20 @@ function firstNot(conditions: readonly Condition[], wanted: Answer, holds: (cond
 /** Takes what the call counts, or says why it cannot; observed claims never deny. */
 function reserve(claims: readonly Claim[], world: World, observed: Determinant[]): Cause[] {
   const determinant = ({ policy, entry, rule }: Claim, by: Determinant['by']): Determinant => ({ by, source: policy.id, rule: rule.name, entry: entry.pattern, at: rule.at });
-  const errors: Cause[] = [];
+  const refused: Cause[] = [];
   const readable: (Claim & { amount: number })[] = [];
+  const exceeds = (claim: Claim & { amount: number }): boolean => countOf(claim, world) + claim.amount > Number(claim.counter.limit);
   for (const claim of claims) {
     const amount = amountOf(claim.counter, argumentsOf(world.call));
     if (amount === null) {
       if (claim.observed) observed.push(determinant(claim, 'error'));
-      else errors.push({ reason: 'error', rule: claim.rule.name, determinant: determinant(claim, 'error') });
-    } else if (claim.counter.limit !== null) readable.push({ ...claim, amount });
+      else refused.push({ reason: 'error', rule: claim.rule.name, determinant: determinant(claim, 'error') });
+    } else if (claim.counter.limit !== null) {
+      readable.push({ ...claim, amount });
+      if (!claim.observed && exceeds({ ...claim, amount })) refused.push({ reason: 'limit', rule: claim.rule.name, determinant: determinant(claim, 'limit') });
+    }
   }
-  if (errors.length > 0) return errors;
-  const exceeds = (claim: Claim & { amount: number }): boolean => countOf(claim, world) + claim.amount > Number(claim.counter.limit);
-  const full = readable.filter((claim) => !claim.observed && exceeds(claim));
-  if (full.length > 0) return full.map((claim) => ({ reason: 'limit', rule: claim.rule.name, determinant: determinant(claim, 'limit') }));
+  if (refused.length > 0) return refused;
   for (const claim of readable) {
     const known = observed.some(({ source, at }) => source === claim.policy.id && at === claim.rule.at);
     if (claim.observed && !known && exceeds(claim)) observed.push(determinant(claim, 'limit'));

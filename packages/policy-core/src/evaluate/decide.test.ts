@@ -257,6 +257,27 @@ tools:
     expect(judge(tool('x')).decision.decision).toBe('deny');
   });
 
+  it('[E4] tells limits that are reached and amounts that cannot be counted in the order of the rules', () => {
+    const first = 'name: first, rate_limit: 1/hour';
+    const second = 'name: second, state: { counter: c, window: hour, increment_from: args.n }, conditions: [{ path: state.ENTRY.c, op: lte, value: 5 }]';
+    const files = [
+      `tools: { t: { rules: [{ ${first} }, { ${second.replace('ENTRY', 't')} }] } }`,
+      `tools: { "*": { rules: [{ ${second.replace('ENTRY', '_global')} }] }, t: { rules: [{ ${first} }] } }`,
+    ];
+    for (const text of files) {
+      const judge = gate({ 'github.yaml': text });
+      // Nothing is counted where an amount cannot be read, so that the first call with one still passes.
+      expect(brief(judge(tool('t')).decision)).toBe('deny | error | second | Internal policy error');
+      expect(judge(tool('t', { n: 1 })).decision.decision).toBe('allow');
+      const { decision } = judge(tool('t'));
+      expect(brief(decision)).toBe('deny | limit | first | Rate limit of 1 per hour reached. Try again later.');
+      expect(decision.matched.map(({ by, rule }) => [by, rule])).toEqual([['limit', 'first'], ['error', 'second']]);
+    }
+    const reversed = gate({ 'github.yaml': `tools: { t: { rules: [{ ${second.replace('ENTRY', 't')} }, { ${first} }] } }` });
+    reversed(tool('t', { n: 1 }));
+    expect(reversed(tool('t')).decision.matched.map(({ by, rule }) => [by, rule])).toEqual([['error', 'second'], ['limit', 'first']]);
+  });
+
   it('[E3] denies where the store fails, and says so', () => {
     const fail = (): never => {
       throw new Error('disk full');

@@ -46,17 +46,23 @@ function judge({ enforcement, restrictions, call, context, counters }: DecisionI
   return count(enforcement, call, context, counters, counted, observed);
 }
 
+/** What one rule would count. */
 interface Claim {
   readonly counted: Counted;
   readonly reservation: Reservation;
 }
 
+/** A rule whose amount is missing, negative or inexact, which is an error of that rule. */
+interface Unreadable {
+  readonly counted: Counted;
+  readonly reservation: null;
+}
+
 function count(enforcement: Enforcement, call: Call, context: CallContext, counters: CounterStore, counted: readonly Counted[], seen: readonly Determinant[]): Verdict {
-  const observed = [...seen];
-  const claims = claimsOf(counted, call, observed);
-  if (!claims.ok) return settled(denial(claims.causes, observed));
-  const enforced = claims.claims.filter((claim) => !claim.counted.observed);
-  const watched = claims.claims.filter((claim) => claim.counted.observed);
+  const claims = claimsOf(counted, call);
+  const enforced = claims.filter((claim) => !claim.counted.observed);
+  const watched = claims.filter((claim) => claim.counted.observed);
+  const observed = [...seen, ...watched.filter((claim) => !isReadable(claim)).flatMap((claim) => errorOf(claim).determinant ?? [])];
 
   let receipt: Receipt | null = null;
   if (enforced.length > 0) {
@@ -64,15 +70,13 @@ function count(enforcement: Enforcement, call: Call, context: CallContext, count
     if (!outcome.ok) return settled(denial(outcome.causes, observed));
     receipt = outcome.receipt;
   }
-  const noted = observe(watched, counters, context.nowMs, observed);
+  const noted = observe(watched.filter(isReadable), counters, context.nowMs, observed);
   return { decision: allowance(enforcement, observed), settle: settling(counters, [receipt, noted].filter((taken) => taken !== null)) };
 }
 
-/** What each rule would count; a missing, negative or inexact amount is an error of its rule. */
-function claimsOf(counted: readonly Counted[], call: Call, observed: Determinant[]): { ok: true; claims: readonly Claim[] } | { ok: false; causes: readonly Cause[] } {
+function claimsOf(counted: readonly Counted[], call: Call): readonly (Claim | Unreadable)[] {
   const args = argumentsOf(call);
-  const claims: Claim[] = [];
-  const causes: Cause[] = [];
+  const claims: (Claim | Unreadable)[] = [];
   for (const one of counted) {
     const { counting } = one.rule;
     if (counting === null) continue;
@@ -80,26 +84,42 @@ function claimsOf(counted: readonly Counted[], call: Call, observed: Determinant
       const reservation = reservationOf(counting, args, one.observed);
       if (reservation !== null) claims.push({ counted: one, reservation });
     } catch {
-      const cause = errorCause(one.policy, one.rule);
-      if (!one.observed) causes.push(cause);
-      else if (cause.determinant !== null) observed.push(cause.determinant);
+      claims.push({ counted: one, reservation: null });
     }
   }
-  return causes.length > 0 ? { ok: false, causes } : { ok: true, claims };
+  return claims;
 }
 
-function reserve(claims: readonly Claim[], counters: CounterStore, nowMs: number): { ok: true; receipt: Receipt } | { ok: false; causes: readonly Cause[] } {
+function isReadable(claim: Claim | Unreadable): claim is Claim {
+  return claim.reservation !== null;
+}
+
+/**
+ * Takes everything or nothing. What is refused is told in the order of the rules (E4): limits that are reached and
+ * amounts that cannot be counted stand side by side, as Intercept, which reserves one after the other, meets them.
+ */
+function reserve(claims: readonly (Claim | Unreadable)[], counters: CounterStore, nowMs: number): { ok: true; receipt: Receipt } | { ok: false; causes: readonly Cause[] } {
   try {
-    const outcome = counters.reserve(claims.map(({ reservation }) => reservation), nowMs);
-    if (outcome.ok) return outcome;
-    // The store names the first that did not fit; the others are read, so that the decision names them all (E4).
-    const causes = claims
-      .filter(({ reservation }, index) => index === outcome.failed || (index > outcome.failed && exceeds(reservation, reservation.limit, counters, nowMs)))
-      .map(({ counted }) => limitCause(counted.policy, counted.rule));
+    const readable = claims.filter(isReadable);
+    let failed: Claim | undefined;
+    if (readable.length === claims.length) {
+      const outcome = counters.reserve(readable.map(({ reservation }) => reservation), nowMs);
+      if (outcome.ok) return outcome;
+      failed = readable[outcome.failed];
+    }
+    // The store names at most the first that did not fit; the others are read, so that the decision names them all.
+    const causes = claims.flatMap((claim) => {
+      if (!isReadable(claim)) return [errorOf(claim)];
+      return claim === failed || exceeds(claim.reservation, claim.reservation.limit, counters, nowMs) ? [limitCause(claim.counted.policy, claim.counted.rule)] : [];
+    });
     return { ok: false, causes };
   } catch {
-    return { ok: false, causes: claims.map(({ counted }) => errorCause(counted.policy, counted.rule)) };
+    return { ok: false, causes: claims.map(errorOf) };
   }
+}
+
+function errorOf({ counted }: Claim | Unreadable): Cause {
+  return errorCause(counted.policy, counted.rule);
 }
 
 /** Counts for rules that only observe, and notes which limits would have denied. A store that fails here denies nothing. */
@@ -115,8 +135,8 @@ function observe(claims: readonly Claim[], counters: CounterStore, nowMs: number
     const outcome = counters.reserve(claims.map(({ reservation }) => reservation), nowMs);
     return outcome.ok ? outcome.receipt : null;
   } catch {
-    for (const { counted } of claims) {
-      const { determinant } = errorCause(counted.policy, counted.rule);
+    for (const claim of claims) {
+      const { determinant } = errorOf(claim);
       if (determinant !== null) observed.push(determinant);
     }
     return null;
