@@ -122,7 +122,9 @@ function run(seed: number): string | null {
     const stored = (kind: Persist['kind']) =>
       disk.filter((record) => record.kind === kind).sort((a, b) => b.version - a.version).slice(0, 2).map(({ version, text }) => ({ version, copies: [text] }));
     const before = { held: held(guard), effective: effective(guard) };
-    guard = restore(LOG, 'github', { policies: stored('policies'), restrictions: stored('restrictions'), head: stored('head') }, verify).state;
+    const [restrictions] = stored('restrictions');
+    const newestRestrictions = restrictions?.version ?? null;
+    guard = restore(LOG, 'github', { policies: stored('policies'), restrictions: restrictions === undefined ? [] : [restrictions], head: stored('head'), newestRestrictions }, verify).state;
     const after = { held: held(guard), effective: effective(guard) };
     const show = (e: typeof before.effective): string => canonicalJson(e === null ? [] : [...permits(e.policies, e.restrictions)]);
     if (show(before.effective) !== show(after.effective)) throw new Error(`a restart changed what is permitted: ${canonicalJson(before.held)} ${canonicalJson(after.held)}`);

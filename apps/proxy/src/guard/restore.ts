@@ -1,7 +1,7 @@
 /**
  * The guard that a restarted process begins with, rebuilt from what is on disk (P3, P6): signatures and digests are verified again, and
  * what cannot be read falls back to the version before, never to open. Restrictions never fall back: an older set might lack the
- * one that an incident needs.
+ * one that an incident needs. So only the newest ever stored here counts, under the version that the plane signed.
  */
 import { canonicalJson, readDown, readPolicies, readRestrictions, restrictionList, shape } from '@portcullis/policy-core';
 import type { DownFrame, Verify } from '@portcullis/policy-core';
@@ -19,28 +19,36 @@ export interface Stored {
   readonly policies: readonly StoredVersion[];
   readonly restrictions: readonly StoredVersion[];
   readonly head: readonly StoredVersion[];
+  /** The version of the newest restrictions ever stored here; null where none were, or where that is not known any more. */
+  readonly newestRestrictions: number | null;
 }
 
 export interface Restored {
   readonly state: GuardState;
   /** What was wrong with the files, for the operator. */
   readonly problems: readonly string[];
+  /** Why nothing is permitted though something was enforced here once: one of the problems; null otherwise. */
+  readonly closed: string | null;
 }
 
 /** Rebuilds the guard. Nothing is permitted where no coherent pair of parts can be verified. */
 export function restore(log: string, server: string, stored: Stored, verify: Verify): Restored {
-  const problems: string[] = [];
   const empty = emptyGuard(log, server);
-  const policies = newestReadable(stored.policies, (text) => openPolicies(text, empty, verify), 'policies', problems);
-  const restrictions = restoredRestrictions(stored, empty, verify, problems);
-  if (policies === null || restrictions === null) return { state: { ...empty, policies: null, restrictions: restrictions?.[0]?.held ?? null }, problems };
-  const advanced = newestReadable(stored.head, (text) => openAdvance(text, empty, verify), 'head', []);
-  const state = paired(empty, policies, restrictions, advanced);
-  if (state === null) {
-    problems.push('policies and restrictions on disk do not belong together: every call is denied until the plane has been reached');
-    return { state: empty, problems };
+  const fallen: string[] = [];
+  const policies = newestReadable(stored.policies, (text, version) => openPolicies(text, version, empty, verify), fallen);
+  const restrictions = openNewestRestrictions(stored, empty, verify);
+  const closed = (state: GuardState, why: string): Restored => {
+    const problem = `${why}: every call is denied until the plane has been reached`;
+    return { state, problems: [...fallen, problem], closed: problem };
+  };
+  if (!restrictions.ok) return closed(empty, restrictions.problem);
+  if (policies === null) {
+    const state: GuardState = { ...empty, restrictions: restrictions.newest?.held ?? null };
+    return stored.policies.length === 0 ? { state, problems: [], closed: null } : closed(state, 'no policies that are stored here can be read');
   }
-  return { state, problems };
+  const advanced = newestReadable(stored.head, (text, version) => openAdvance(text, version, empty, verify), []);
+  const state = restrictions.newest === null ? null : paired(empty, policies, restrictions.newest, advanced);
+  return state === null ? closed(empty, 'policies and restrictions on disk do not belong together') : { state, problems: fallen, closed: null };
 }
 
 type AdvanceFrame = Extract<DownFrame, { frame: 'advance' }>;
@@ -57,23 +65,17 @@ interface OpenedPolicies {
 }
 
 /** The two parts together, or null where no version had them so. */
-function paired(empty: GuardState, opened: OpenedPolicies, stored: readonly Candidate[], head: AdvanceFrame | null): GuardState | null {
+function paired(empty: GuardState, opened: OpenedPolicies, stored: Candidate, head: AdvanceFrame | null): GuardState | null {
   const policies = head === null || head.signed.policies !== opened.held.digest ? opened.held : movedTo(opened.held, head);
-  const candidates = stored.map(({ held, beside }): Candidate => {
-    const moved = head === null || head.signed.restrictions !== held.digest ? held : movedTo(held, head);
-    return { beside, held: moved === held ? held : { ...moved, after: moved.version, carried: [] } };
-  });
-  const newest = candidates[0];
-  if (newest === undefined || newest.held.version < opened.needs) return null;
+  const moved = head === null || head.signed.restrictions !== stored.held.digest ? stored.held : movedTo(stored.held, head);
+  const restrictions = moved === stored.held ? moved : { ...moved, after: moved.version, carried: [] };
+  if (restrictions.version < opened.needs) return null;
   // Beside the very policies that it was stored with, it stands as it stood: only later policies end what it carries.
-  if (policies.version === newest.beside) return { ...empty, policies, restrictions: newest.held };
-  if (!waits(empty, policies, newest.held)) return { ...empty, policies, restrictions: { ...newest.held, carried: [] } };
-  if (newest.beside !== null && policies.version >= newest.beside) return { ...empty, policies, restrictions: newest.held };
-  // The policies fell back to an earlier version: every set stored since the one that goes with them holds at once.
-  const fitting = candidates.findIndex(({ held }) => held.version >= opened.needs && !waits(empty, policies, held));
-  if (fitting === -1) return null;
-  const all = candidates.slice(0, fitting + 1).flatMap(({ held }) => [...held.set, ...held.carried]);
-  return { ...empty, policies, restrictions: { ...newest.held, carried: all.filter((restriction) => !newest.held.set.includes(restriction)) } };
+  if (policies.version === stored.beside) return { ...empty, policies, restrictions };
+  if (!waits(empty, policies, restrictions)) return { ...empty, policies, restrictions: { ...restrictions, carried: [] } };
+  if (stored.beside !== null && policies.version >= stored.beside) return { ...empty, policies, restrictions };
+  // The policies fell back to some under which more may have been restricted: nobody here knows what.
+  return null;
 }
 
 /** What the plane confirmed as unchanged at a later version. */
@@ -82,14 +84,21 @@ function movedTo<T extends HeldPolicies | HeldRestrictions>(held: T, head: Advan
   return { ...held, version: head.signed.version, cut: head.signed.cut, header: head.header, signature: head.signature };
 }
 
-function restoredRestrictions(stored: Stored, empty: GuardState, verify: Verify, problems: string[]): readonly Candidate[] | null {
-  const opened = stored.restrictions.map(({ copies }) => merged(copies.map((text) => openRestrictions(text, empty, verify))));
-  if (opened.length > 0 && opened[0] === null) {
-    problems.push(`restrictions@${stored.restrictions[0]?.version ?? 0} cannot be read: every call is denied until the plane has been reached`);
-    return null;
+type NewestRestrictions = { readonly ok: true; readonly newest: Candidate | null } | { readonly ok: false; readonly problem: string };
+
+/** The newest restrictions ever stored here; null where there were none. */
+function openNewestRestrictions({ policies, restrictions, newestRestrictions }: Stored, empty: GuardState, verify: Verify): NewestRestrictions {
+  const [stored] = restrictions;
+  if (stored === undefined) {
+    if (newestRestrictions !== null) return { ok: false, problem: `restrictions@${newestRestrictions} were in force here, and their files are gone` };
+    return policies.length === 0 ? { ok: true, newest: null } : { ok: false, problem: 'policies are stored here, and the files of the restrictions that go with them are gone' };
   }
-  const candidates = opened.filter((candidate): candidate is Candidate => candidate !== null);
-  return candidates.length === 0 ? null : candidates;
+  if (newestRestrictions === null) return { ok: false, problem: `restrictions@${stored.version} are stored here, and the file is gone that says whether they are the newest` };
+  if (stored.version < newestRestrictions) {
+    return { ok: false, problem: `restrictions@${newestRestrictions} were in force here, and their files are gone; those of version ${stored.version} are older` };
+  }
+  const newest = merged(stored.copies.map((text) => openRestrictions(text, stored.version, empty, verify)));
+  return newest === null ? { ok: false, problem: `restrictions@${stored.version} cannot be read, or are not what the plane signed as that version` } : { ok: true, newest };
 }
 
 /** Processes of one server may have stored one version beside different policies: what counts is beside the newest, all of it. */
@@ -103,28 +112,25 @@ function merged(copies: readonly (Candidate | null)[]): Candidate | null {
   return { ...first, held: { ...first.held, carried: [...carried.values()] } };
 }
 
-function newestReadable<T>(versions: readonly StoredVersion[], open: (text: string) => T | null, what: string, problems: string[]): T | null {
-  for (const version of versions) {
-    const read = firstOf(version, open);
-    if (read !== null) return read;
-    problems.push(`${what}@${version.version} cannot be read: falling back to the version before`);
+type Open<T> = (text: string, version: number) => T | null;
+
+/** The newest version that can be read; what is newer and cannot is told. */
+function newestReadable<T extends object>(versions: readonly StoredVersion[], open: Open<T>, problems: string[]): T | null {
+  for (const { version, copies } of versions) {
+    for (const text of copies) {
+      const read = open(text, version);
+      if (read !== null) return read;
+    }
+    problems.push(`policies@${version} cannot be read, or are not what the plane signed as that version: falling back to the version before`);
   }
   return null;
 }
 
-function firstOf<T>(version: StoredVersion, open: (text: string) => T | null): T | null {
-  for (const text of version.copies) {
-    const read = open(text);
-    if (read !== null) return read;
-  }
-  return null;
-}
-
-function openPolicies(text: string, { log, server }: GuardState, verify: Verify): OpenedPolicies | null {
+function openPolicies(text: string, version: number, { log, server }: GuardState, verify: Verify): OpenedPolicies | null {
   const frame = readDown(text, verify);
   if (!frame.ok || frame.value.frame !== 'snapshot') return null;
   const { signed, header, signature, body } = frame.value;
-  if (signed.log !== log || signed.cut.server !== server) return null;
+  if (signed.log !== log || signed.cut.server !== server || signed.version !== version) return null;
   const policies = readPolicies(body);
   if (!policies.ok) return null;
   return { held: { version: signed.version, digest: signed.digest, cut: signed.cut, header, signature, policies: policies.value }, needs: signed.restrictions };
@@ -136,22 +142,23 @@ const storedRestrictions = shape.object<StoredRestrictions>({
   policies: shape.nullable(shape.whole()),
 });
 
-function openRestrictions(text: string, { log, server }: GuardState, verify: Verify): Candidate | null {
+function openRestrictions(text: string, version: number, { log, server }: GuardState, verify: Verify): Candidate | null {
   const stored = shape.readJson(storedRestrictions, text);
   if (!stored.ok) return null;
   const frame = readDown(stored.value.frame, verify);
   if (!frame.ok || frame.value.frame !== 'restrict') return null;
   const { signed, header, signature, body } = frame.value;
-  if (signed.log !== log || signed.cut.server !== server) return null;
+  if (signed.log !== log || signed.cut.server !== server || signed.version !== version) return null;
   const set = readRestrictions(body);
   if (!set.ok) return null;
   const held = { version: signed.version, digest: signed.digest, cut: signed.cut, header, signature, after: signed.after, set: set.value, carried: stored.value.carried };
   return { held, beside: stored.value.policies };
 }
 
-function openAdvance(text: string, { log, server }: GuardState, verify: Verify): AdvanceFrame | null {
+function openAdvance(text: string, version: number, { log, server }: GuardState, verify: Verify): AdvanceFrame | null {
   const frame = readDown(text, verify);
   if (!frame.ok || frame.value.frame !== 'advance') return null;
-  return frame.value.signed.log === log && frame.value.signed.cut.server === server ? frame.value : null;
+  const { signed } = frame.value;
+  return signed.log === log && signed.cut.server === server && signed.version === version ? frame.value : null;
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -6,6 +6,7 @@ import { canonicalJson, digestOf, policiesBody, restrictionsBody, signedFrame, s
 import type { Policy, Restriction } from '@portcullis/policy-core';
 import { effective } from '../guard/guard.ts';
 import { restore } from '../guard/restore.ts';
+import { fileSystem } from './disk.ts';
 import { openLastGood } from './last-good.ts';
 
 const LOG = 'portcullis.test/1';
@@ -43,6 +44,10 @@ function load() {
   const { state, problems } = restore(LOG, 's', openLastGood(directory).read(), verify);
   const now = effective(state);
   return { problems, permits: now === null ? null : { policies: now.policies.map(({ id }) => id), restrictions: now.restrictions.map(({ id }) => id) } };
+}
+
+function files(prefix: string): string[] {
+  return readdirSync(directory).filter((name) => name.startsWith(prefix));
 }
 
 describe('what was in force last', () => {
@@ -110,6 +115,17 @@ describe('what was in force last', () => {
     expect(load().permits).toEqual({ policies: ['a'], restrictions: ['r1'] });
   });
 
+  it('[W6] policies fall back only as far as the newest restrictions reach: what else was restricted under those before, nobody here knows', async () => {
+    const store = openLastGood(directory);
+    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, ['r1']) });
+    await store.write({ kind: 'policies', version: 1, text: snapshot(1, 'a') });
+    await store.write({ kind: 'policies', version: 2, text: snapshot(2, 'b', 1) });
+    await store.write({ kind: 'restrictions', version: 3, text: restrict(3, 2, [], [], 2) });
+    expect(load().permits).toEqual({ policies: ['b'], restrictions: [] });
+    for (const name of files('policies-0000000000000002')) writeFileSync(join(directory, name), '');
+    expect(load()).toMatchObject({ permits: null, problems: [expect.stringContaining('policies@2'), expect.stringContaining('do not belong together')] });
+  });
+
   it('[W6] [W8] what was carried beside these very policies stays carried: the labels that said why are not known yet', async () => {
     const store = openLastGood(directory);
     await store.write({ kind: 'policies', version: 8, text: snapshot(8, 'a') });
@@ -117,6 +133,63 @@ describe('what was in force last', () => {
     expect(load().permits).toEqual({ policies: ['a'], restrictions: ['r1'] });
     await store.write({ kind: 'policies', version: 9, text: snapshot(9, 'b', 9) });
     expect(load().permits).toEqual({ policies: ['b'], restrictions: [] });
+  });
+
+  it('[P6] keeps one set of restrictions only, and that none newer was ever here is known from elsewhere than its own files', async () => {
+    const store = openLastGood(directory);
+    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, []) });
+    await store.write({ kind: 'policies', version: 1, text: snapshot(1, 'a') });
+    const old = files('restrictions-');
+    for (const name of old) copyFileSync(join(directory, name), join(directory, `${name}.kept`));
+    await store.write({ kind: 'restrictions', version: 2, text: restrict(2, 1, ['lockdown'], [], 1) });
+    expect(load().permits?.restrictions).toEqual(['lockdown']);
+    expect(files('restrictions-').filter((name) => !name.endsWith('.kept')).every((name) => name.includes('-0000000000000002-'))).toBe(true);
+
+    for (const name of files('restrictions-0000000000000002')) rmSync(join(directory, name));
+    expect(load()).toMatchObject({ permits: null, problems: [expect.stringContaining('restrictions@2')] });
+    for (const name of old) renameSync(join(directory, `${name}.kept`), join(directory, name));
+    expect(load()).toMatchObject({ permits: null, problems: [expect.stringContaining('restrictions@2')] });
+    for (const name of files('newest-')) rmSync(join(directory, name));
+    expect(load()).toMatchObject({ permits: null, problems: [expect.stringContaining('every call is denied')] });
+    for (const name of files('restrictions-')) rmSync(join(directory, name));
+    expect(load()).toMatchObject({ permits: null, problems: [expect.stringContaining('every call is denied')] });
+  });
+
+  it.each(['restrictions', 'policies'] as const)('[W3] an older record under a newer name is not the newest: %s', async (kind) => {
+    const store = openLastGood(directory);
+    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, ['r1']) });
+    await store.write({ kind: 'policies', version: 1, text: snapshot(1, 'a') });
+    await store.write({ kind: 'policies', version: 2, text: snapshot(2, 'b', 1) });
+    for (const name of files(`${kind}-0000000000000001`)) copyFileSync(join(directory, name), join(directory, name.replace(/\d{16}/, '9' + '0'.repeat(15))));
+    const { permits, problems } = load();
+    expect(permits).toEqual(kind === 'policies' ? { policies: ['b'], restrictions: ['r1'] } : null);
+    expect(problems.join()).toContain(`${kind}@9000000000000000`);
+  });
+
+  it('[P3] a record that another process replaces while it is read is not missed', async () => {
+    const store = openLastGood(directory);
+    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, ['r1']) });
+    await store.write({ kind: 'policies', version: 1, text: snapshot(1, 'a') });
+    let listed = 0;
+    const raced = openLastGood(directory, {
+      ...fileSystem,
+      names: (folder) => {
+        const names = fileSystem.names(folder);
+        listed += 1;
+        // Opening lists once, to remove what was left unfinished.
+        if (listed === 2) replaceRestrictions();
+        return names;
+      },
+    });
+    const replaceRestrictions = (): void => {
+      const [next, text] = [`restrictions-0000000000000002-${'0'.repeat(12)}`, restrict(2, 1, ['r2'], [], 1)];
+      for (const copy of [0, 1]) writeFileSync(join(directory, `${next}.${copy}`), `${digestOf(text)}\n${text}`);
+      for (const name of [...files('restrictions-0000000000000001'), ...files('newest-')]) rmSync(join(directory, name));
+      writeFileSync(join(directory, 'newest-0000000000000002'), '');
+    };
+    const { state, problems } = restore(LOG, 's', raced.read(), verify);
+    expect(problems).toEqual([]);
+    expect(effective(state)?.restrictions.map(({ id }) => id)).toEqual(['r2']);
   });
 
   it('keeps the stale time across restarts, also when the clock was set back', () => {

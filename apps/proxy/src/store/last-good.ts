@@ -1,8 +1,9 @@
 /**
  * What a proxy enforces, on disk (P3, P6, W9): one folder per log and server name, shared by all processes of that name. A record is an
  * immutable file named after its version; it appears by rename, after its bytes are durable. So a higher version is never
- * replaced by a lower one whoever writes when, and no lock is left behind by a process that is killed. The two highest versions of each
- * part stay; restrictions are kept twice, because they must not fall back.
+ * replaced by a lower one whoever writes when, and no lock is left behind by a process that is killed. Policies may fall back, so the two
+ * highest versions stay. Restrictions must not: only the newest set stays, twice, and a file beside it, whose name is all it has to say,
+ * tells which one that is. Without either, or with another one, nothing is permitted.
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -24,13 +25,18 @@ export interface LastGood {
   writeStale(staleMs: number, nowMs: number): void;
 }
 
-/** Versions of each part that are kept: the last good one and the one before. */
-const VERSIONS_KEPT = 2;
+/** Versions that are kept: the last good one and the one before. An older set of restrictions is of no use but to whoever wants to lift one. */
+const VERSIONS_KEPT: Readonly<Record<Persist['kind'], number>> = { policies: 2, restrictions: 1, head: 2 };
 /** The largest snapshot frame, and what storing adds. */
 const MAX_RECORD_BYTES = 52 * 1024 * 1024;
 /** Contradictions kept; the first ones tell most. */
 const MAX_EVIDENCE = 64;
 const NAME = /^(policies|restrictions|head)-(\d{16})-[0-9a-f]{12}\.\d$/;
+/** Which restrictions are the newest that were ever stored here. */
+const NEWEST = /^newest-(\d{16})$/;
+const NEWEST_TEXT = 'The newest restrictions that are in force here have this version. Without them, or without this file, every call is denied until the plane has been reached.\n';
+/** Other processes store a version now and then, never this often in a row. */
+const MAX_READS = 10;
 
 /** The folder of one log and server under `$PORTCULLIS_HOME`; readable, and distinct for distinct names on every file system. */
 export function lastGoodDirectory(home: string, log: string, server: string): string {
@@ -52,7 +58,7 @@ export function openLastGood(directory: string, disk: Disk = fileSystem): LastGo
   removeLeftovers(disk, directory);
 
   async function write({ kind, version, text }: Persist): Promise<void> {
-    const name = `${kind}-${String(version).padStart(16, '0')}-${digestOf(text).slice(0, 12)}`;
+    const name = `${kind}-${padded(version)}-${digestOf(text).slice(0, 12)}`;
     const bytes = Buffer.from(`${digestOf(text)}\n${text}`, 'utf8');
     const copies = kind === 'restrictions' ? [0, 1] : [0];
     for (const copy of copies) {
@@ -62,11 +68,16 @@ export function openLastGood(directory: string, disk: Disk = fileSystem): LastGo
     }
     // A rename is durable once its directory is.
     await disk.syncFolder(directory);
+    if (kind === 'restrictions') {
+      // After the record: a power cut between the two leaves what was there before in force, not a closed gate.
+      await disk.writeDurably(join(directory, `newest-${padded(version)}`), Buffer.from(NEWEST_TEXT, 'utf8'));
+      await disk.syncFolder(directory);
+    }
     await prune(disk, directory, kind);
   }
 
   return {
-    read: () => ({ policies: readPart(disk, directory, 'policies'), restrictions: readPart(disk, directory, 'restrictions'), head: readPart(disk, directory, 'head') }),
+    read: () => read(disk, directory),
     write,
     keepEvidence: (evidence, nowMs) => keepEvidence(disk, join(directory, 'evidence'), evidence, nowMs),
     readStale: (nowMs) => readStale(disk, directory, nowMs),
@@ -76,13 +87,37 @@ export function openLastGood(directory: string, disk: Disk = fileSystem): LastGo
 
 /** Removes what is older than the versions kept. Another process may do the same at the same time. */
 async function prune(disk: Disk, directory: string, kind: Persist['kind']): Promise<void> {
-  const files = (await disk.namesLater(directory)).filter((name) => NAME.exec(name)?.[1] === kind);
-  const kept = new Set(newestFirst(files).slice(0, VERSIONS_KEPT));
-  await Promise.all(files.filter((name) => !kept.has(versionOf(name))).map((name) => disk.removeLater(join(directory, name))));
+  const names = await disk.namesLater(directory);
+  const files = names.filter((name) => NAME.exec(name)?.[1] === kind);
+  const kept = new Set(newestFirst(files).slice(0, VERSIONS_KEPT[kind]));
+  const outdated = files.filter((name) => !kept.has(versionOf(name)));
+  const newest = kind === 'restrictions' ? newestOf(names) : null;
+  const marks = newest === null ? [] : names.filter((name) => NEWEST.test(name) && newestOf([name]) !== newest);
+  await Promise.all([...outdated, ...marks].map((name) => disk.removeLater(join(directory, name))));
 }
 
-function readPart(disk: Disk, directory: string, kind: Persist['kind']): readonly StoredVersion[] {
-  const files = disk.names(directory).filter((name) => NAME.exec(name)?.[1] === kind);
+/** Reads until nobody has stored anything meanwhile: what is removed while it is read is not damaged. */
+function read(disk: Disk, directory: string): Stored {
+  let names = recordsIn(disk, directory);
+  for (let reads = 1; ; reads += 1) {
+    const stored: Stored = {
+      policies: readPart(disk, directory, names, 'policies'),
+      restrictions: readPart(disk, directory, names, 'restrictions'),
+      head: readPart(disk, directory, names, 'head'),
+      newestRestrictions: newestOf(names),
+    };
+    const now = recordsIn(disk, directory);
+    if (reads === MAX_READS || now.join() === names.join()) return stored;
+    names = now;
+  }
+}
+
+function recordsIn(disk: Disk, directory: string): readonly string[] {
+  return disk.names(directory).filter((name) => NAME.test(name) || NEWEST.test(name)).sort();
+}
+
+function readPart(disk: Disk, directory: string, names: readonly string[], kind: Persist['kind']): readonly StoredVersion[] {
+  const files = names.filter((name) => NAME.exec(name)?.[1] === kind);
   return newestFirst(files).map((version) => ({
     version,
     copies: files.filter((name) => versionOf(name) === version).flatMap((name) => readRecord(disk, join(directory, name))),
@@ -107,6 +142,15 @@ function newestFirst(files: readonly string[]): readonly number[] {
 
 function versionOf(name: string): number {
   return Number(NAME.exec(name)?.[2] ?? -1);
+}
+
+function newestOf(names: readonly string[]): number | null {
+  const versions = names.flatMap((name) => NEWEST.exec(name)?.[1] ?? []).map(Number);
+  return versions.length === 0 ? null : Math.max(...versions);
+}
+
+function padded(version: number): string {
+  return String(version).padStart(16, '0');
 }
 
 /** What a killed process did not finish. A living one writes for milliseconds. */
