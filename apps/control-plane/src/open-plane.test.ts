@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { leafHash, openCheckpoint, parseVerifierKey, verifyConsistency, verifyDirectory } from '@portcullis/tlog';
@@ -159,6 +159,30 @@ describe('writing', () => {
     plane.execute(restrict('first'), OPERATOR);
     expect(told).toEqual([1, 2]);
     expect(bugs).toHaveLength(2);
+  });
+
+  it.each([
+    ['the directory is deleted', (dataDir: string) => rmSync(dataDir, { recursive: true })],
+    ['the directory is moved away', (dataDir: string) => renameSync(dataDir, `${dataDir}.away`)],
+    ['log.db is deleted', (dataDir: string) => rmSync(join(dataDir, 'log.db'))],
+    ['the write-ahead log is deleted', (dataDir: string) => rmSync(join(dataDir, 'log.db-wal'))],
+    ['log.db is replaced by a copy', (dataDir: string) => {
+      cpSync(join(dataDir, 'log.db'), join(dataDir, 'copy'));
+      renameSync(join(dataDir, 'copy'), join(dataDir, 'log.db'));
+    }],
+  ])('[L2] acknowledges nothing once %s, says so, and goes on deciding from memory', (_what, harm) => {
+    const dataDir = join(freshFolder(), 'data');
+    const bugs: unknown[] = [];
+    const result = openPlane({ dataDir, now: () => 1_000, onBug: (bug) => bugs.push(bug) });
+    if (!result.ok) throw new Error(result.problem);
+    const { plane } = result;
+    cleanups.push(() => plane.close());
+    plane.execute(restrict('before'), OPERATOR);
+    const before = plane.state();
+    harm(dataDir);
+    for (let n = 0; n < 2; n++) expect(plane.execute(restrict(`after ${n}`), OPERATOR)).toMatchObject({ ok: false, refusal: { code: 'unavailable', message: expect.stringMatching(/log\.db.* not the file that this plane opened.*restart the plane/) as string } });
+    expect(plane.state()).toBe(before);
+    expect(bugs.map(String)).toEqual([expect.stringContaining('not the file that this plane opened')]);
   });
 
   it('[L2] records nothing of an offer whose bytes are not at hand or not what they are named', () => {

@@ -95,7 +95,7 @@ export function createWriter({ log, history, keyring, random, makeRoom, onBug, c
       if (isBusy(error)) return unavailable('another program holds log.db (a backup, perhaps), so nothing was recorded: ask again');
       if (!isDiskFailure(error)) throw error;
       // A page that failed to reach the disk may read back as if it had: only a restart finds out what is there.
-      broken = `the log cannot be written (${error instanceof Error ? error.message : String(error)}): what is in force stays in force; mend the disk and restart the plane`;
+      broken = `the log cannot be written (${error instanceof Error ? error.message : String(error)}): what is in force stays in force; put that right and restart the plane`;
       onBug(new Error(broken, { cause: error }));
       return unavailable(broken);
     }
@@ -132,7 +132,7 @@ function unavailable(message: string): Executed {
 }
 
 function isDiskFailure(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'LogMoved' || ('code' in error && typeof error.code === 'string' && /^SQLITE_(IOERR|CORRUPT|READONLY|NOTADB|CANTOPEN)/.test(error.code)));
+  return error instanceof Error && (error.name === 'LogMoved' || error.name === 'LogGone' || ('code' in error && typeof error.code === 'string' && /^SQLITE_(IOERR|CORRUPT|READONLY|NOTADB|CANTOPEN)/.test(error.code)));
 }
 
 function unseal(drafted: readonly Drafted[], meta: Meta, commandSha256: string | null, random: (bytes: number) => Uint8Array): readonly Unsealed[] {

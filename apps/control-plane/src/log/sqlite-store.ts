@@ -3,6 +3,7 @@
  * WAL database comes back with NORMAL at its second open, which loses acknowledged events when the power fails (L2).
  */
 import Database from 'better-sqlite3';
+import { watchFile } from './same-file.ts';
 import type { EntryQuery, LogStore, LogWriter, NamedPayload, StoredEntry } from './store.ts';
 import { LogMoved } from './store.ts';
 import { TABLES, TABLES_VERSION } from './tables.ts';
@@ -30,7 +31,7 @@ export function openSqliteStore(path: string): LogStore {
   const db = new Database(path, { timeout: BUSY_TIMEOUT_MS });
   try {
     prepareDatabase(db);
-    return storeOf(db);
+    return storeOf(db, watchFile(path));
   } catch (error) {
     db.close();
     throw error;
@@ -44,7 +45,7 @@ export function openSqliteReader(path: string): LogStore {
     db.pragma('trusted_schema = OFF');
     const version = db.pragma('user_version', { simple: true });
     if (version !== TABLES_VERSION) throw new Error(`${path} has tables of version ${String(version)}, and this version of Portcullis knows ${TABLES_VERSION}`);
-    return storeOf(db);
+    return storeOf(db, () => undefined);
   } catch (error) {
     db.close();
     throw error;
@@ -73,7 +74,8 @@ export function prepareDatabase(db: Database.Database): void {
   }).immediate();
 }
 
-function storeOf(db: Database.Database): LogStore {
+/** `stillThere` throws where a commit would go nowhere. */
+function storeOf(db: Database.Database, stillThere: () => void): LogStore {
   const size = db.prepare<[], number>('SELECT ifnull(max(seq), -1) + 1 FROM events').pluck();
   const payload = db.prepare<[string], { salt: Bytes; body: Bytes }>('SELECT salt, body FROM payloads WHERE sha256 = ?');
   const hasPayload = db.prepare<[string], number>('SELECT 1 FROM payloads WHERE sha256 = ?').pluck();
@@ -108,6 +110,7 @@ function storeOf(db: Database.Database): LogStore {
     if (found !== expectedSize) throw new LogMoved(`the log has ${String(found)} entries and not ${expectedSize}: another writer has appended`);
     erased = false;
     write(writer);
+    stillThere();
   });
   return {
     size: () => size.get() ?? 0,
