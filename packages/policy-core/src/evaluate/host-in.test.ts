@@ -11,7 +11,7 @@ function judge(text: string, ...hosts: string[]): string | undefined {
 describe('host_in', () => {
   it.each([
     'example.com', 'EXAMPLE.com', 'example.com:443', 'example.com.', 'https://example.com', 'https://example.com/', 'HTTPS://Example.COM:8443/a?b#c', 'http://example.com?x', 'http://example.com#x',
-    'ssh://example.com/repo', 'wss://example.com/', 'https://example.com./a', 'https://example.com/@evil.com', 'https://example.com/?u=https://evil.com/', 'https://example.com/a\\b', 'https://example.com/%2e%2e/',
+    'wss://example.com/', 'https://example.com./a', 'https://example.com/@evil.com', 'https://example.com/?u=https://evil.com/', 'https://example.com/a\\b', 'https://example.com/%2e%2e/',
     'example.com/path',
   ])('%j is example.com', (text) => {
     expect(judge(text, 'example.com')).toBe('inside');
@@ -73,8 +73,20 @@ describe('host_in', () => {
     ['only a scheme', 'https://'],
     ['a name longer than any', `https://${'a'.repeat(400)}.example.com/`],
     ['a lone surrogate', 'https://example.com/\ud800'],
+    ['userinfo behind a fragment', 'http://example.com#@evil.com/'],
+    ['userinfo behind a query', 'http://example.com?@evil.com/'],
+    ['userinfo behind a port and a fragment', 'http://example.com:80#@evil.com:80/'],
+    ['userinfo behind a fragment, without a scheme', 'example.com#@evil.com'],
+    ['a backslash behind a query', 'http://example.com?\\@evil.com/'],
+    ['a file of a host', 'file://example.com/etc/passwd'],
+    ['a script', 'javascript://example.com/%0aalert(1)'],
+    ['data', 'data://example.com/x'],
+    ['another protocol', 'gopher://example.com/x'],
+    ['a shell', 'ssh://example.com/repo'],
+    ['several schemes', 'view-source:https://example.com/'],
+    ...Array.from(';,&!$(=+~', (character) => [`${character} in a host`, `https://evil.com${character}.example.com/`] as const),
   ])('refuses %s', (_, text) => {
-    expect(judge(text, 'example.com', '*')).toBe('unfit');
+    expect(judge(text, 'example.com', '*.example.com', '*')).toBe('unfit');
   });
 
   it.each([
@@ -93,6 +105,12 @@ describe('host_in', () => {
     ['IPv4-compatible IPv6', 'http://[::127.0.0.1]/'],
     ['translated (NAT64)', 'http://[64:ff9b::7f00:1]/'],
     ['tunnelled (6to4)', 'http://[2002:7f00:1::]/'],
+    ['tunnelled (Teredo)', 'http://[2001:0:4136:e378:8000:63bf:3fff:fdd2]/'],
+    ['tunnelled (Teredo), shortened', 'http://[2001::7f00:1]/'],
+    ['tunnelled (ISATAP)', 'http://[2001:db8::5efe:7f00:1]/'],
+    ['tunnelled (ISATAP), universal', 'http://[fe80::200:5efe:127.0.0.1]/'],
+    ['translated (SIIT)', 'http://[::ffff:0:7f00:1]/'],
+    ['translated (NAT64 with a local prefix)', 'http://[64:ff9b:1::7f00:1]/'],
   ])('refuses an IPv4 address that is %s', (_, text) => {
     expect(judge(text, '127.0.0.1')).toBe('unfit');
     expect(judge(text, '*')).toBe('unfit');
@@ -106,15 +124,20 @@ describe('host_in', () => {
     expect(judge('[2001:db8::1]', '[2001:db8::1]')).toBe('inside');
     expect(judge('http://[::1]/', '::1')).toBe('inside');
     expect(judge('http://[2001:db8::2]/', '2001:db8::1')).toBe('outside');
+    expect(judge('http://[2001:db8::2]/', '[2001:DB8::*]')).toBe('inside');
+    expect(judge('http://[2001:db9::2]/', '[2001:db8::*]', '*')).toBe('inside');
   });
 
   it('compares names of other scripts by their Punycode', () => {
     expect(judge('https://bücher.example/', 'bücher.example')).toBe('inside');
     expect(judge('https://xn--bcher-kva.example/', 'bücher.example')).toBe('inside');
     expect(judge('https://BÜCHER.example/', 'xn--bcher-kva.example')).toBe('inside');
+    expect(judge('https://a.bücher.example/', '*.bücher.example')).toBe('inside');
+    expect(judge('https://a.xn--bcher-kva.example/', '*.BÜCHER.example')).toBe('inside');
+    expect(judge('https://a.bücher.example/', '*.bucher.example')).toBe('outside');
   });
 
-  it.each(['', 'https://example.com', 'example.com/path', 'user@example.com', '2130706433', '::ffff:127.0.0.1', 'exa mple.com', '..'])('does not take %j for a host', (host) => {
+  it.each(['', 'https://example.com', 'example.com/path', 'user@example.com', '2130706433', '::ffff:127.0.0.1', 'exa mple.com', '..', '*@x', '* ', ' *.example.com', '*.b?cher\u00fc.de', '*:80', 'https://*.example.com', '*.example.com/x', '*;', '*\\', '', 'a;b'])('does not take %j for a host', (host) => {
     expect(() => compileHostIn([host])).toThrow(/host_in/);
   });
 

@@ -12,7 +12,7 @@ describe('path_within', () => {
   it.each([
     '/srv/data', '/srv/data/', '/srv/data/a', '/srv/data//a', '/srv//data/a', '//srv/data/a', '/srv/data/./a', '/srv/data/x/../a', '/srv/../srv/data/a',
     '/srv/data/a/..', '/../srv/data/a', '/srv/data/.hidden', '/srv/data/a b', '/srv/data/ä', '/srv/data/日本', '/srv/data/a%b', '/srv/data/100%', '/srv/data/a:b', '/srv/data/a~1',
-    '/srv/data/a%20b', '/srv/data/a\\b',
+    '/srv/data/a%20b', '/srv/data/a\\b', '/srv/data/a;b', '/srv/data/a;v=1/b', '/srv/data/½', '/srv/data/（旧）', '/srv/data/１００％', '/srv/data/Report…1.pdf', '/srv/data/¥100', '/srv/data/List::Util.3pm',
   ])('%j is inside', (path) => {
     expect(judge(path, '/srv/data')).toBe('inside');
     expect(judge(path, '/srv/data/')).toBe('inside');
@@ -65,6 +65,29 @@ describe('path_within', () => {
     ['a UNC path', '\\\\server\\share'],
     ['a device path', '\\\\?\\C:\\x'],
     ['another case of letters', '/SRV/Data/a'],
+    ['full-width dots', '/srv/data/．．/x'],
+    ['a two-dot leader', '/srv/data/‥/x'],
+    ['one-dot leaders', '/srv/data/․․/x'],
+    ['small full stops', '/srv/data/﹒﹒/x'],
+    ['a full-width solidus', '/srv/data/..／x'],
+    ['a full-width reverse solidus', '/srv/data/..＼x'],
+    ['a division slash', '/srv/data/..∕x'],
+    ['a fraction slash', '/srv/data/..⁄x'],
+    ['a yen sign', '/srv/data/..¥..¥x'],
+    ['escaped full-width dots', '/srv/data/%ef%bc%8e%ef%bc%8e/x'],
+    ['full-width escapes', '/srv/data/％２ｅ％２ｅ/x'],
+    ['half full-width escapes', '/srv/data/%２e%２e/x'],
+    ['a full-width percent sign', '/srv/data/％2e％2e/x'],
+    ['escapes of IIS', '/srv/data/%u002e%u002e/x'],
+    ['full-width escapes of IIS', '/srv/data/％u002e％u002e/x'],
+    ['path parameters', '/srv/data/..;/x'],
+    ['path parameters with a value', '/srv/data/..;a=b/x'],
+    ['escaped path parameters', '/srv/data/..%3b/x'],
+    ['full-width path parameters', '/srv/data/．．；a/x'],
+    ['a stream', '/srv/data/x::$DATA'],
+    ['a stream of a directory', '/srv/data/..::$INDEX_ALLOCATION/x'],
+    ['a named stream', '/srv/data/x:y:$DATA'],
+    ['too many ways to read it', `/srv/data/${Array.from({ length: 12 }, (_, n) => `%${'25'.repeat(n)}41;`).join('/')}`],
     ['longer than any path', `/srv/data/${'a/'.repeat(20_000)}`],
   ])('refuses %s', (_, path) => {
     expect(judge(path, '/srv/data')).toBe('unfit');
@@ -86,14 +109,20 @@ describe('path_within', () => {
     expect(unfit.map((path) => judge(path, 'C:\\data'))).toEqual(unfit.map(() => 'unfit'));
   });
 
-  it.each(['file:///srv', '~/data', '..', '/srv/\0', '/srv/data ', '/srv/e\u0301'])('does not take %j for a directory', (directory) => {
+  it.each(['file:///srv', '~/data', '..', '/srv/\0', '/srv/data ', '/srv/e\u0301', '', '/a/../b', '/a/%2e', '/a/%2e%2e/b', '/x*', '/x/**', '/x?', '/a;b', '/a/．．/b', 'C:\\a\\..\\b'])('does not take %j for a directory', (directory) => {
     expect(() => compilePathWithin([directory])).toThrow(/path_within/);
+  });
+
+  it('takes directories of any script, and full-width punctuation in them', () => {
+    expect(judge('/srv/データ（旧）/a', '/srv/データ（旧）')).toBe('inside');
+    expect(judge('/srv/データ(旧)/a', '/srv/データ（旧）')).toBe('outside');
   });
 
   it('[E5] takes no longer than it should on adversarial text', () => {
     const within = compilePathWithin(['/srv/data']);
     const started = performance.now();
     for (const text of ['/srv/data/' + '../'.repeat(300_000), '/' + '%25'.repeat(300_000), '/srv/data/' + '\u0323\u0301'.repeat(500_000), '/'.repeat(1_000_000), '\\'.repeat(1_000_000)]) within(text);
+    for (const text of ['/srv/data/' + ';'.repeat(32_000), '/srv/data/' + '．'.repeat(32_000), '/srv/data/' + '%ef%bc%8e;'.repeat(3_200)]) within(text);
     for (const text of ['/srv/data/' + '../'.repeat(10_000), '/' + '%25'.repeat(10_000), '/srv/data/' + '\u0301\u0323'.repeat(16_000), '/'.repeat(32_000)]) within(text);
     expect(performance.now() - started).toBeLessThan(1_000);
   });

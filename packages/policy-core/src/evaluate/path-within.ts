@@ -3,10 +3,12 @@
  *
  * The text is normalised by its words alone (`.`, `..`, doubled separators); no file system is asked, so links are not
  * followed. Where readers of a text could disagree, it is read in every way they might read it: percent-escapes
- * decoded or not, as often as there are any, and a backslash as a separator or as a character. HOLDS means inside
- * however it is read, FAILS outside however it is read, and UNFIT anything between, as well as text that no careful
- * program sends: control characters, not in NFC, names that end in a dot or a space, `~`, a `file://` or other URI
- * (refused, not decoded: a program that takes paths would read it as a relative path).
+ * decoded or not, as often as there are any; a backslash as a separator or as a character; look-alikes of dots and
+ * separators (`．．`, `‥`, `／`) as themselves or as what they look like; what follows a `;` in a name kept or dropped, as
+ * web servers do. HOLDS means inside however it is read, FAILS outside however it is read, and UNFIT anything between,
+ * as well as text that no careful program sends: control characters, not in NFC, `%u002e`, full-width escapes, names
+ * that end in a dot or a space, `::$DATA`, `~`, a `file://` or other URI (refused, not decoded: a program that takes
+ * paths would read it as a relative path).
  *
  * A directory that starts with a drive letter is compared as Windows does: both separators, any case of letters. In
  * other directories a difference in case alone is UNFIT, because half of the world's file systems see none.
@@ -18,11 +20,22 @@ import { isNormalText } from './text-form.ts';
 /** Linux refuses paths above 4,096 bytes, Windows above 32,767 characters. */
 const MAX_PATH_LENGTH = 32_767;
 
-/** Nothing is decoded more often than twice by honest programs; what still has escapes after this is refused. */
-const MAX_DECODINGS = 4;
+/** An honest path has one or two, and one that is escaped twice with a `;` in it six; what has more is refused. */
+const MAX_READINGS = 12;
 
 const UNSAFE_CHARACTER = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 const ESCAPE = /%[0-9A-Fa-f]{2}/;
+/** Of IIS, and nobody else. */
+const UNICODE_ESCAPE = /%u[0-9A-Fa-f]{4}/i;
+const PARAMETERS = /;[^/\\]*/g;
+const NOT_ASCII = /[^\u0000-\u007f]/;
+/** What Windows turns into a slash or backslash on the way to an older code page, beside what NFKC does. */
+const LIKE_SLASH = /[\u2044\u2215]/;
+const LIKE_BACKSLASH = /[\u00a5\u20a9\u2216]/;
+/** A file stream of NTFS: another name for the same file or directory. */
+const STREAM = /:\$/;
+/** Written by somebody who expects a glob. */
+const GLOB = /[*?]/;
 const DRIVE = /^[A-Za-z]:(?=[\\/]|$)/;
 const URI_START = /^[A-Za-z][A-Za-z0-9+.-]*:/;
 const SHORT_NAME = /~\d/;
@@ -37,19 +50,21 @@ interface NormalPath {
 }
 
 /**
- * Compiles the directories of a `path_within`; throws if one is no path. A relative directory is compared with
- * relative paths only, an absolute one with absolute paths only.
+ * Compiles the directories of a `path_within`; throws if one is no path in its plain form. A relative directory is compared
+ * with relative paths only, an absolute one with absolute paths only.
  */
 export function compilePathWithin(directories: readonly string[]): (text: string) => Judged {
   const compiled = directories.map((directory) => {
-    const normal = normalise(directory, DRIVE.test(directory));
-    if (normal === null || !isSafe(directory)) throw new Error(`path_within: ${JSON.stringify(directory)} is not a directory that can be compared`);
+    const normal = plainDirectory(directory);
+    if (normal === null) throw new Error(`path_within: ${JSON.stringify(directory)} is not a directory that can be compared`);
     return normal;
   });
   return (text) => {
+    const texts = readings(text);
+    if (texts === null) return UNFIT;
     let judgement: Judged = FAILS;
     for (const directory of compiled) {
-      const here = judge(text, directory);
+      const here = judge(texts, directory);
       if (here === HOLDS) return HOLDS;
       if (here === UNFIT) judgement = UNFIT;
     }
@@ -57,9 +72,15 @@ export function compilePathWithin(directories: readonly string[]): (text: string
   };
 }
 
-function judge(text: string, directory: NormalPath): Judged {
+/** Null for what climbs, for what looks like a glob, and for what does not lie in itself however it is read. */
+function plainDirectory(text: string): NormalPath | null {
+  const directory = normalise(text, DRIVE.test(text));
   const texts = readings(text);
-  if (texts === null) return UNFIT;
+  if (text === '' || GLOB.test(text) || text.split(/[\\/]/).includes('..') || directory === null || texts === null) return null;
+  return judge(texts, directory) === HOLDS ? directory : null;
+}
+
+function judge(texts: readonly string[], directory: NormalPath): Judged {
   let inside = 0;
   let outside = 0;
   for (const reading of texts) {
@@ -74,20 +95,18 @@ function judge(text: string, directory: NormalPath): Judged {
   return inside === 0 ? FAILS : UNFIT;
 }
 
-/** The text, and what remains of it after each round of decoding; null where it is refused. */
+/** The text, and everything that it becomes by reading it otherwise, in any order and as often as it can be; null where it is refused. */
 function readings(text: string): readonly string[] | null {
   if (text.length > MAX_PATH_LENGTH) return null;
-  const all: string[] = [];
-  let reading = text;
-  for (let round = 0; round <= MAX_DECODINGS; round++) {
-    if (!isSafe(reading)) return null;
-    all.push(reading);
-    if (!ESCAPE.test(reading)) return all;
-    const decoded = unescaped(reading);
+  const all = new Set([text]);
+  // A Set goes on with what is added meanwhile.
+  for (const reading of all) {
+    if (all.size > MAX_READINGS || !isSafe(reading)) return null;
+    const decoded = ESCAPE.test(reading) ? unescaped(reading) : reading;
     if (decoded === null) return null;
-    reading = decoded;
+    all.add(decoded).add(reading.replace(PARAMETERS, '')).add(withPlainSeparators(reading));
   }
-  return null;
+  return [...all];
 }
 
 /** One round of percent-decoding; null where the bytes are not UTF-8 or a `%` stands alone. */
@@ -99,8 +118,30 @@ function unescaped(text: string): string | null {
   }
 }
 
+/** Look-alikes of dots, separators and semicolons as what they look like; all other characters stay. */
+function withPlainSeparators(text: string): string {
+  if (!NOT_ASCII.test(text)) return text;
+  let plain = '';
+  for (const character of text) plain += NOT_ASCII.test(character) ? plainSeparator(character) : character;
+  return plain;
+}
+
+function plainSeparator(character: string): string {
+  if (LIKE_SLASH.test(character)) return '/';
+  if (LIKE_BACKSLASH.test(character)) return '\\';
+  const compatible = character.normalize('NFKC');
+  return /[./\\;]/.test(compatible) ? compatible : character;
+}
+
 function isSafe(text: string): boolean {
-  return !UNSAFE_CHARACTER.test(text) && isNormalText(text);
+  return !UNSAFE_CHARACTER.test(text) && isNormalText(text) && !UNICODE_ESCAPE.test(text) && !hasWideEscape(text);
+}
+
+/** An escape that appears only where full-width characters are made ordinary ones. */
+function hasWideEscape(text: string): boolean {
+  if (!NOT_ASCII.test(text) || !/[%\uff05\ufe6a]/.test(text)) return false;
+  const compatible = text.normalize('NFKC');
+  return compatible.split(ESCAPE).length !== text.split(ESCAPE).length || UNICODE_ESCAPE.test(compatible);
 }
 
 function judgeReading(text: string, directory: NormalPath, backslashSeparates: boolean): Judged {
@@ -136,7 +177,7 @@ function normalise(text: string, backslashSeparates: boolean): NormalPath | null
 
 /** Windows drops dots and spaces at a name's end, reads `:` as a stream and `~1` as a short name. */
 function isDoubtfulName(name: string, onWindows: boolean): boolean {
-  if (name.endsWith('.') || name.endsWith(' ') || name.startsWith(' ')) return true;
+  if (name.endsWith('.') || name.endsWith(' ') || name.startsWith(' ') || STREAM.test(name)) return true;
   return onWindows && (name.includes(':') || SHORT_NAME.test(name));
 }
 

@@ -126,7 +126,7 @@ function textFault(op: 'starts_with' | 'ends_with' | 'glob' | 'path_within' | 'h
     case 'glob':
       return text.length <= MAX_GLOB_LENGTH ? null : `a glob may have ${MAX_GLOB_LENGTH} characters`;
     case 'path_within':
-      return compiles(() => compilePathWithin([text])) ? null : `${quote(text)} is no directory that paths can be compared with: write it plainly, without \`..\`, \`~\`, escapes or \`file:\``;
+      return compiles(() => compilePathWithin([text])) ? null : `${quote(text)} is no directory that paths can be compared with: write it plainly, without \`..\`, \`~\`, \`*\`, escapes or \`file:\``;
     case 'host_in':
       return isHost(text) ? null : `${quote(text)} is no host: write a name, a glob of names (\`*.example.com\`) or an address, without scheme, port and path`;
     case 'type': {
