@@ -149,6 +149,7 @@ export function trouble(world: World): void {
     case 'clock back':
       return clockBack(world, host);
     case 'suspend':
+      if (time.now() - host.machine.disturbedAt < NOTICED_MS) return;
       host.machine.suspend();
       return over(random.below(60_000), () => host.machine.resume());
     case 'plane clock forward':
@@ -170,6 +171,7 @@ export function trouble(world: World): void {
 }
 
 function restartPlane({ plane }: World): void {
+  if (plane.running?.stopping === true) plane.kill();
   if (plane.running === null) plane.start();
 }
 
@@ -206,7 +208,7 @@ function powerCut(world: World, host: SimHost): void {
   restartLater(world, down, world.random.below(5_000));
 }
 
-/** A clock that was set forward or slept a moment ago, and is then set back before anybody looked, cannot be seen through by anybody. */
+/** A machine that sleeps and whose clock is set back before anybody looked cannot be seen through by anybody, in either order. */
 const NOTICED_MS = 6_000;
 
 function clockBack(world: World, { machine }: SimHost): void {

@@ -27,10 +27,15 @@ export interface Record {
   seen: { readonly policies: number; readonly restrictions: number };
   /** When what it holds was the head's for this boot last, in true time; whether it still was after the last step. */
   current: { readonly at: number; readonly still: boolean } | null;
+  /** What it was looked at last, and when. */
+  looked: string;
+  /** What was found durable last. */
+  durable: string;
+  lookedAt: number;
 }
 
 export function newRecord(): Record {
-  return { floor: 0, policies: null, restrictions: null, obeyed: new Map(), toldAt: null, lastToldAt: null, damaged: false, seen: { policies: -1, restrictions: -1 }, current: null };
+  return { floor: 0, policies: null, restrictions: null, obeyed: new Map(), toldAt: null, lastToldAt: null, damaged: false, seen: { policies: -1, restrictions: -1 }, current: null, looked: '', durable: '', lookedAt: 0 };
 }
 
 /** Clocks are read in whole milliseconds, and a lease may be dated a heartbeat ahead: clocks of two machines never run alike. */
@@ -96,7 +101,7 @@ function checkFreshness(proxy: SimProxy, known: Record, history: History, now: n
   const head = history.versions.at(-1)!;
   const want = history.wanted(head, host.id, server);
   const still = want.policies === policies?.digest && want.restrictions === restrictions?.digest;
-  // Nothing changes between two steps: what was current after the last one was so until now.
+  // Between two looks neither the head nor what is held changed: what was current at the last one was so until now.
   const before = Math.max(known.current?.at ?? running!.startedAt, outdatedAt(history, proxy, policies, restrictions) ?? 0);
   known.current = { at: still || known.current?.still === true ? now : before, still };
   const outdated = now - known.current.at;
@@ -113,7 +118,7 @@ function outdatedAt({ versions, wanted }: History, { host, server }: SimProxy, p
 }
 
 /** The proxy has said what it holds. [W9]: that is what it enforces. */
-export function acknowledged(proxy: SimProxy, held: Held, { history, record }: Scene): string | null {
+export function acknowledged(proxy: SimProxy, held: Held, by: 'ack' | 'heartbeat', { history, record }: Scene): string | null {
   const known = record(proxy);
   const status = proxy.running!.link.status();
   for (const part of ['policies', 'restrictions'] as const) {
@@ -130,7 +135,10 @@ export function acknowledged(proxy: SimProxy, held: Held, { history, record }: S
   const version = history.versions.find((known) => known.version === exact);
   if (version === undefined) return `[W3] ${proxy.running!.boot} acknowledges version ${exact}, which does not exist`;
   known.floor = known.damaged ? exact : Math.max(known.floor, exact);
-  return null;
+  const { mask } = history.wanted(version, proxy.host.id, proxy.server);
+  const { link } = proxy.running!;
+  if (by !== 'ack' || link.staleMs() !== 0 || maskOf(proxy.running!) === mask) return null;
+  return `[W9] ${proxy.running!.boot} acknowledges version ${exact}, which permits ${mask.toString(2)}, and permits ${maskOf(proxy.running!).toString(2)}`;
 }
 
 /** One connection as the plane sees it. */

@@ -218,9 +218,11 @@ export function makeNetwork(options: NetworkOptions): Network {
         const both = sides.get(connection)!;
         const other = both.plane.process === process ? both.client : both.client.process === process ? both.plane : null;
         if (other === null || connection.dead) continue;
-        const passes = options.reachable(both.client.process);
+        connection.dead = true;
+        // Who cannot be reached finds out later.
+        if (!options.reachable(both.client.process)) continue;
         lose(connection);
-        if (passes) time.after(options.latency(), () => other.process.machine.awake(() => other.process.alive && closed(other.end, ABNORMAL, '')));
+        time.after(options.latency(), () => other.process.machine.awake(() => other.process.alive && closed(other.end, ABNORMAL, '')));
       }
     },
   };

@@ -36,6 +36,8 @@ export interface SimPlane {
 export interface Running {
   readonly process: Process;
   readonly fleet: LiveFleet;
+  /** It has said goodbye and takes nobody in any more. */
+  stopping: boolean;
 }
 
 export interface PlaneParts {
@@ -110,7 +112,7 @@ export function makePlane(parts: PlaneParts): SimPlane {
     const timers = { after: process.after, every: process.every, idly: process.after, soon: (action: () => void) => void process.after(0, action) };
     const store = { ...parts.decisions, query: () => [], boots: () => [], lost: () => 0, onIngested: () => () => undefined, close: () => undefined };
     const fleet = createFleet({ plane, keys, decisions: store, dataDir: '', now: machine.wallMs, random: parts.random, timers, ledger: openLedger(':memory:') });
-    running = { process, fleet };
+    running = { process, fleet, stopping: false };
   }
 
   function kill(): void {
@@ -132,9 +134,11 @@ export function makePlane(parts: PlaneParts): SimPlane {
     start,
     kill,
     stop: async () => {
-      if (running === null) return;
-      await running.fleet.close();
-      kill();
+      const leaving = running;
+      if (leaving === null || leaving.stopping) return;
+      leaving.stopping = true;
+      await leaving.fleet.close();
+      if (running === leaving) kill();
     },
     execute,
   };

@@ -51,6 +51,8 @@ export interface RunningProxy {
   readonly rows: DecisionRow[];
   /** What restoring found wrong. */
   readonly problems: readonly string[];
+  /** How often something was put in force. */
+  readonly swaps: () => number;
 }
 
 export const TOOLS = ['a', 'b', 'c', 'd', 'e'] as const;
@@ -100,7 +102,20 @@ export async function bootProxy(proxy: SimProxy, parts: ProxyParts): Promise<voi
     openCounters: () => Promise.reject(new Error('nothing counts in this world')),
     closedMessage: 'no snapshot',
   });
-  const gate = proxy.tooOldFor === null ? made : tooOld(made, proxy.tooOldFor);
+  let swaps = 0;
+  const counted: SwappableGate = {
+    ...made,
+    prepare: async (next) => {
+      const { swap } = await made.prepare(next);
+      return {
+        swap: () => {
+          swaps += 1;
+          swap();
+        },
+      };
+    },
+  };
+  const gate = proxy.tooOldFor === null ? counted : tooOld(counted, proxy.tooOldFor);
   const last = effective(restored.state);
   if (last !== null) (await gate.prepare(last)).swap();
   const link: Link = startLink({
@@ -126,7 +141,7 @@ export async function bootProxy(proxy: SimProxy, parts: ProxyParts): Promise<voi
     tell: () => undefined,
   });
   proxy.starting = false;
-  proxy.running = { process, boot, gate, link, startedAt: parts.now(), rows, problems: restored.problems };
+  proxy.running = { process, boot, gate, link, startedAt: parts.now(), rows, problems: restored.problems, swaps: () => swaps };
 }
 
 /** A build that does not know everything that policies may say. */
@@ -136,7 +151,7 @@ function tooOld(gate: SwappableGate, tool: string): SwappableGate {
 }
 
 /** How often what was decided is sent. */
-const OUTBOX_TICK_MS = 1_000;
+const OUTBOX_TICK_MS = 3_000;
 const ROWS_PER_BATCH = 100;
 
 /** Decisions in memory, one batch unanswered at a time; they die with the process. */

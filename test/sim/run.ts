@@ -21,15 +21,18 @@ export interface Report {
 }
 
 /** Trouble lasts so long. */
-const TROUBLE_MS = 120_000;
+const TROUBLE_MS = 60_000;
 /** Somebody decides something, and something goes wrong, about so often. */
-const OPERATE_EVERY_MS = 4_000;
-const TROUBLE_EVERY_MS = 2_500;
+const OPERATE_EVERY_MS = 2_500;
+const TROUBLE_EVERY_MS = 1_500;
 /**
  * A lease is three heartbeats. Two of them is how long it may take to be at the head once nothing goes wrong any more and both ends know that
  * their connection is gone: the longest wait between two attempts is two leases too, and a heartbeat more is what an attempt may take.
  */
 const HEAD_WITHIN_MS = 2 * linkLimits.FRESH_MS + linkLimits.HEARTBEAT_MS;
+
+/** Whether everybody is at the head takes a look at everybody. */
+const ASKED_EVERY_MS = 100;
 
 export async function run(seed: number): Promise<Report> {
   const world = await makeWorld(seed);
@@ -57,7 +60,12 @@ export async function run(seed: number): Promise<Report> {
   if (world.broken === null) {
     heal(world);
     const healedAt = world.time.now();
-    await until(healedAt + HEAD_WITHIN_MS, () => atHead(world));
+    let askedAt = healedAt;
+    await until(healedAt + HEAD_WITHIN_MS, () => {
+      if (world.time.now() - askedAt < ASKED_EVERY_MS) return false;
+      askedAt = world.time.now();
+      return atHead(world);
+    });
     if (atHead(world)) headAfterMs = world.time.now() - healedAt;
     else if (world.broken === null) world.breakLaw(`[W7] not at the head ${HEAD_WITHIN_MS} ms after the last trouble: ${stragglers(world)}`);
   }

@@ -171,9 +171,12 @@ export async function makeWorld(seed: number): Promise<World> {
     if (said.frame !== 'ack' && said.frame !== 'heartbeat') return;
     const held: Held = said;
     if (said.frame === 'ack') saw('ack', `${proxy.running.boot} policies@${held.policies?.version ?? '-'} restrictions@${held.restrictions?.version ?? '-'}${held.pending ? ' pending' : ''}`);
-    const law = acknowledged(proxy, held, scene);
+    const law = acknowledged(proxy, held, said.frame, scene);
     if (law !== null) breakLaw(law);
     if (said.frame !== 'ack' || record(proxy).damaged) return;
+    const marks = `${held.policies?.version ?? '-'} ${held.restrictions?.version ?? '-'}`;
+    if (record(proxy).durable === marks) return;
+    record(proxy).durable = marks;
     const kept = durableMarks(proxy, proxy.running.process, parts);
     for (const part of ['policies', 'restrictions'] as const) {
       if ((held[part]?.version ?? -1) > (kept[part]?.version ?? -1)) breakLaw(`[W9] ${proxy.running.boot} acknowledged ${part}@${held[part]?.version ?? '-'}, a power cut would leave ${part}@${kept[part]?.version ?? '-'}`);
@@ -256,6 +259,7 @@ export async function makeWorld(seed: number): Promise<World> {
       known.toldAt = null;
       known.seen = { policies: -1, restrictions: -1 };
       known.current = null;
+      known.durable = '';
       if (known.damaged) known.floor = 0;
       void bootProxy(proxy, parts);
     },
@@ -277,8 +281,9 @@ export async function makeWorld(seed: number): Promise<World> {
       end.on('close', () => void (open = false));
       const junk = dice.pick(['', '{}', '{"frame":"ack"}', '{"frame":"goodbye"}', 'x'.repeat(linkLimits.MAX_HELLO_BYTES + 1)]);
       if (junk !== '') process.after(200, () => end.send(junk));
-      process.after(linkLimits.HELLO_MS + 6_000, () => {
-        if (open && !planeMachine.suspended && planeMachine.disturbedAt < since && [...network.connections].some((connection) => connection.client === end && !connection.dead && !weather.cutOff.has(gamma.machine) && connection.plane.readyState === 1)) {
+      // It may take a while until there is a connection at all.
+      process.after(20_000 + linkLimits.HELLO_MS, () => {
+        if (open && !planeMachine.suspended && planeMachine.disturbedAt < since && [...network.connections].some((connection) => connection.client === end && !connection.dead && time.now() - connection.openedAt > 6_000 + linkLimits.HELLO_MS && !weather.cutOff.has(gamma.machine) && connection.plane.readyState === 1)) {
           breakLaw(`[W1] somebody who said no hello is still connected after ${Math.round(time.now() - since)} ms`);
         }
         process.kill();
@@ -310,7 +315,20 @@ export async function step(world: World): Promise<void> {
   const scene = { history: world.history, now: world.time.now, record: world.record };
   for (const proxy of world.proxies) {
     if (world.broken !== null) return;
+    if (!isDue(world, proxy)) continue;
     const law = checkProxy(proxy, scene);
     if (law !== null) world.breakLaw(law);
   }
+}
+
+/** What a proxy permits changes when it puts something in force; all else, clocks and what the plane wants, is looked at so often. */
+const LOOK_EVERY_MS = 250;
+
+function isDue({ record, time, history }: World, proxy: SimProxy): boolean {
+  const known = record(proxy);
+  const looked = `${proxy.running?.boot ?? ''} ${proxy.running?.swaps() ?? 0} ${history.versions.length} ${known.floor}`;
+  if (known.looked === looked && time.now() - known.lookedAt < LOOK_EVERY_MS) return false;
+  known.looked = looked;
+  known.lookedAt = time.now();
+  return true;
 }
