@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { leafHash, openCheckpoint, parseVerifierKey, verifyConsistency, verifyDirectory } from '@portcullis/tlog';
@@ -95,6 +95,80 @@ describe('a new data directory', () => {
     plane.close();
     plane.close();
     expect(problemOf(dataDir)).toBe('opened');
+  });
+});
+
+describe('a data directory without its log', () => {
+  const LOSSES: readonly (readonly [string, (dataDir: string) => void])[] = [
+    ['deleted', (dataDir) => ['log.db', 'log.db-wal', 'log.db-shm'].forEach((name) => rmSync(join(dataDir, name), { force: true }))],
+    ['emptied', (dataDir) => writeFileSync(join(dataDir, 'log.db'), '')],
+    ['deleted with the plane key', (dataDir) => ['log.db', 'keys/plane.key'].forEach((name) => rmSync(join(dataDir, name)))],
+    ['deleted with all keys', (dataDir) => ['log.db', 'keys', 'recovery.key'].forEach((name) => rmSync(join(dataDir, name), { recursive: true }))],
+    ['replaced by a new database', (dataDir) => {
+      rmSync(join(dataDir, 'log.db'));
+      new Database(join(dataDir, 'log.db')).close();
+    }],
+  ];
+  it.each(LOSSES)('[L4] does not begin a second history where the first was %s', (_what, lose) => {
+    const dataDir = freshFolder();
+    const { plane } = opened(dataDir);
+    busy(plane);
+    plane.close();
+    lose(dataDir);
+    const names = (): readonly string[] => readdirSync(dataDir, { recursive: true, encoding: 'utf8' }).filter((name) => !/^lock\.|^log\.db/.test(name)).sort();
+    const before = names();
+    for (let n = 0; n < 2; n++) expect(problemOf(dataDir)).toMatch(/log\.db is missing or empty.*its log is lost.*portcullis log restore/);
+    expect(names()).toEqual(before);
+  });
+
+  it('touches nothing that is left of it', () => {
+    const dataDir = freshFolder();
+    opened(dataDir).plane.close();
+    rmSync(join(dataDir, 'log.db'));
+    writeFileSync(join(dataDir, 'log.db-wal'), 'what was not taken into log.db yet');
+    expect(problemOf(dataDir)).toContain('its log is lost');
+    expect(readFileSync(join(dataDir, 'log.db-wal'), 'utf8')).toBe('what was not taken into log.db yet');
+    expect(existsSync(join(dataDir, 'log.db'))).toBe(false);
+  });
+
+  it('goes on with a beginning that was cut short, whatever was made by then', () => {
+    const whole = freshFolder();
+    opened(whole).plane.close();
+    expect(existsSync(join(whole, 'beginning'))).toBe(false);
+    const steps = ['beginning', 'keys/plane.key', 'recovery.key', 'log.db'];
+    for (let made = 0; made <= steps.length; made++) {
+      const dataDir = freshFolder();
+      for (const name of steps.slice(0, made)) {
+        mkdirSync(join(dataDir, 'keys'), { recursive: true });
+        if (existsSync(join(whole, name)) && name !== 'log.db') cpSync(join(whole, name), join(dataDir, name));
+        else writeFileSync(join(dataDir, name), '');
+      }
+      expect(problemOf(dataDir), String(made)).toBe('opened');
+      expect(existsSync(join(dataDir, 'beginning')), String(made)).toBe(false);
+    }
+  });
+
+  it('is told from one that has begun when the first event was the last thing that was done', () => {
+    const dataDir = freshFolder();
+    opened(dataDir).plane.close();
+    writeFileSync(join(dataDir, 'beginning'), '');
+    expect(problemOf(dataDir)).toBe('opened');
+    rmSync(join(dataDir, 'log.db'));
+    expect(problemOf(dataDir)).toContain('its log is lost');
+  });
+
+  it.each([
+    ['no database', (bytes: Buffer) => bytes.fill('x', 0, 100)],
+    ['a damaged page', (bytes: Buffer) => bytes.fill(0xff, 4096)],
+  ])('[O3] says what to do where log.db is %s', (_what, damage) => {
+    const dataDir = freshFolder();
+    const { plane } = opened(dataDir);
+    busy(plane);
+    plane.close();
+    writeFileSync(join(dataDir, 'log.db'), damage(readFileSync(join(dataDir, 'log.db'))));
+    const problem = problemOf(dataDir);
+    expect(problem).toMatch(/log\.db is damaged \(.*\)\. .*portcullis log restore/);
+    expect(problem).not.toContain('\n');
   });
 });
 

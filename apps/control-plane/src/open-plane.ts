@@ -2,7 +2,7 @@
  * Opening a data directory: one process at a time, keys that fit the log, a log that is what was signed, and the fold of it. What is
  * wrong is one clear line, because the plane does not start on a log that it cannot trust.
  */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Policy } from '@portcullis/policy-core';
 import type { Edge } from '@portcullis/tlog';
@@ -15,6 +15,7 @@ import { openFoldShelf } from './fold-shelf.ts';
 import type { Recollection } from './history.ts';
 import { recollect } from './history.ts';
 import { dropBallast, layBallast } from './log/ballast.ts';
+import { hasBegun, markBeginning, whyNotBegin } from './log/beginning.ts';
 import { DamagedLog } from './log/codec.ts';
 import { createKeyring, publicKeyText } from './log/keyring.ts';
 import type { Keyring } from './log/keyring.ts';
@@ -70,9 +71,16 @@ export function openPlane(options: PlaneOptions): OpenedPlane {
     const locked = lockDataDirectory(dataDir);
     if (!locked.ok) return locked;
     undo.push(locked.release);
-    const store = openSqliteStore(join(dataDir, 'log.db'));
+    const path = join(dataDir, 'log.db');
+    // Asked before SQLite makes the file, or clears away what is left beside a lost one.
+    const lost = existsSync(path) ? undefined : whyNotBegin(dataDir);
+    if (lost !== undefined) return give(lost);
+    const store = openSqliteStore(path);
     undo.push(() => { store.close(); });
     const isNew = store.size() === 0;
+    const emptied = isNew ? whyNotBegin(dataDir) : undefined;
+    if (emptied !== undefined) return give(emptied);
+    if (isNew) markBeginning(dataDir);
     const read = isNew ? makeKeys(dataDir, random) : readKeys(dataDir);
     if (!read.ok) return give(read.problem);
     const shelf = openFoldShelf(dataDir, read.keys.signer);
@@ -80,6 +88,7 @@ export function openPlane(options: PlaneOptions): OpenedPlane {
     const opened = recall(store, keyring, shelf, { random, pace: options.folds ?? FOLD_PACE });
     undo.push(() => opened.check?.stop());
     const state = isNew ? initialise(opened, read.keys, options.now(), random) : opened.state;
+    hasBegun(dataDir);
     if (!keyring.settle(state.log, state.publicKey)) return give(`the key in keys/plane.key is not the one of the log ${state.log}: bring the right one back from where it is kept`);
     layBallast(dataDir, random);
     const onBug = options.onBug ?? ((error: unknown) => process.emitWarning(error instanceof Error ? error : String(error)));
@@ -111,6 +120,7 @@ export function openPlane(options: PlaneOptions): OpenedPlane {
   } catch (error) {
     if (error instanceof DamagedLog) return give(`${join(dataDir, 'log.db')}: ${error.message}. Nothing was changed; compare the log with a copy: portcullis log verify`);
     const what = error instanceof Error ? error.message : String(error);
+    if (isDamaged(error)) return give(`${join(dataDir, 'log.db')} is damaged (${what}). Mend the disk and bring log.db back from a backup; then run \`portcullis log restore\` and start the plane again. Proxies go on with what they have`);
     return give(`the data directory ${dataDir} cannot be used: ${what}`);
   }
 }
@@ -177,6 +187,11 @@ function loadPolicies(state: PlaneState, history: Recollection): ReadonlyMap<str
     policies.set(policy, model);
   }
   return policies;
+}
+
+/** Whether SQLite itself cannot make sense of the file. */
+function isDamaged(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
 }
 
 function once(action: () => void): () => void {
