@@ -42,7 +42,7 @@ const BOUNDARIES: readonly Boundary[] = [
   },
   {
     inside: /^apps\/control-plane\/src\//,
-    may: [/^@portcullis\/(policy-core|tlog)$/, /^node:/, /^ws$/, /^better-sqlite3$/, /^hono(\/|$)/, /^@hono\//, /^zod$/, /^commander$/, /^diff$/, /^apps\/control-plane\//],
+    may: [/^@portcullis\/(policy-core|policy-core\/identity|tlog)$/, /^node:/, /^ws$/, /^better-sqlite3$/, /^hono(\/|$)/, /^@hono\//, /^zod$/, /^commander$/, /^diff$/, /^apps\/control-plane\//],
     because: 'the plane never imports the proxy: they agree through the packages',
   },
 ];

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { proveIdentity } from '@portcullis/policy-core';
 import { createApi } from '../../apps/control-plane/src/api/api.ts';
 import { makeToken } from '../../apps/control-plane/src/api/operator-token.ts';
 import { createWriteBack } from '../../apps/control-plane/src/api/write-back.ts';
@@ -52,6 +53,8 @@ export interface FakeDecisions extends DecisionStore {
   arrive(rows: readonly StoredDecision[]): void;
 }
 
+/** Where the tests' plane says that it listens. */
+export const API_URL = 'http://127.0.0.1:7420';
 /** When the tests' clock begins. */
 const START = Date.UTC(2026, 0, 5, 12);
 
@@ -61,7 +64,7 @@ export function openApi(): ApiWorld {
   mkdirSync(policies);
   const opened = openPlane({ dataDir: join(directory, 'data'), now: () => START });
   if (!opened.ok) throw new Error(opened.problem);
-  const { plane } = opened;
+  const { plane, keys } = opened;
   const files = new Map<string, OfferedFile>();
   const publisher = createPublisher({ plane, removals: 'wait', git: () => Promise.resolve(null), now: () => world.now, onPublished: () => undefined, onBug: (error) => world.complaints.push(String(error)) });
   const complaints: string[] = [];
@@ -79,6 +82,7 @@ export function openApi(): ApiWorld {
       writeBack: createWriteBack(policies, plane.history),
       hostNames: new Set(['localhost']),
       localTokens: new Set(),
+      identify: (nonce) => proveIdentity(keys.sign, { log: plane.state().log, nonce, url: API_URL }, plane.state().rotations),
       join: (body) => ({ ok: true, body: { joined: body } }),
       startedAtMs: 0,
       now: () => world.now,

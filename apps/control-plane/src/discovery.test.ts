@@ -10,7 +10,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(home, { recursive: true, force: true }));
 
-const PLANE = { url: 'http://127.0.0.1:7420', tokens: { responder: '/a', admin: '/b' }, pid: 12, dataDir: '/d', startedAt: '2026-01-05T12:00:00Z' };
+const PLANE = { url: 'http://127.0.0.1:7420', log: 'plane.example/1', publicKey: 'A'.repeat(43) + '=', tokens: { responder: '/a', admin: '/b' }, pid: 12, dataDir: '/d', startedAt: '2026-01-05T12:00:00Z' };
 
 describe('plane.json', () => {
   it('is read as it was written, by its owner alone, and leaves nothing beside it', () => {
@@ -30,7 +30,7 @@ describe('plane.json', () => {
 
   it('is nothing where it is missing, cut short, too large or something else', () => {
     expect(readDiscovery(home)).toBeUndefined();
-    for (const text of ['', '{', 'null', '[]', '{"url":1}', JSON.stringify({ ...PLANE, tokens: null }), JSON.stringify({ ...PLANE, url: 'nowhere' }), JSON.stringify({ ...PLANE, pid: 'x' }), JSON.stringify({ ...PLANE, extra: 'x'.repeat(100_000) })]) {
+    for (const text of ['', '{', 'null', '[]', '{"url":1}', JSON.stringify({ ...PLANE, tokens: null }), JSON.stringify({ ...PLANE, url: 'nowhere' }), JSON.stringify({ ...PLANE, pid: 'x' }), JSON.stringify({ ...PLANE, publicKey: undefined }), JSON.stringify({ ...PLANE, log: 7 }), JSON.stringify({ ...PLANE, extra: 'x'.repeat(100_000) })]) {
       writeFileSync(discoveryFile(home), text);
       expect(readDiscovery(home), text.slice(0, 40)).toBeUndefined();
     }

@@ -15,6 +15,10 @@ const OWNER_ONLY_DIRECTORY = 0o700;
 
 export interface Discovery {
   readonly url: string;
+  /** Who must be found listening there before a token is sent: this log's plane, which holds this key or one that has replaced it. */
+  readonly log: string;
+  /** Ed25519, base64 of the 32 raw bytes. */
+  readonly publicKey: string;
   /** Files, each with one token. */
   readonly tokens: { readonly responder: string; readonly admin: string };
   readonly pid: number;
@@ -46,9 +50,9 @@ export function readDiscovery(home: string): Discovery | undefined {
 }
 
 function isDiscovery(value: unknown): value is Discovery {
-  const { url, tokens, pid, dataDir, startedAt } = fieldsOf(value);
+  const { url, log, publicKey, tokens, pid, dataDir, startedAt } = fieldsOf(value);
   const { responder, admin } = fieldsOf(tokens);
-  return [url, responder, admin, dataDir, startedAt].every((text) => typeof text === 'string') && URL.canParse(url as string) && Number.isInteger(pid);
+  return [url, log, publicKey, responder, admin, dataDir, startedAt].every((text) => typeof text === 'string') && URL.canParse(url as string) && Number.isInteger(pid);
 }
 
 function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {

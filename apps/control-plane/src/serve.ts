@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
+import { proveIdentity } from '@portcullis/policy-core';
 import { announcement, firstProxyLines } from './announce.ts';
 import { createApi } from './api/api.ts';
 import { createHttpServer, listen } from './api/listen.ts';
@@ -59,7 +60,7 @@ async function openAll(config: ServeConfig, terminal: Terminal, closers: Closers
   closers.add('fleet.db', () => fleet.close());
   closers.add('the expiry of restrictions', expireRestrictions(plane, terminal.now).close);
 
-  const current: { following?: Following } = {};
+  const current: { following?: Following; url?: string } = {};
   const startedAtMs = terminal.now();
   const api = createApi({
     plane, fleet, decisions,
@@ -68,6 +69,7 @@ async function openAll(config: ServeConfig, terminal: Terminal, closers: Closers
     writeBack: createWriteBack(config.policies, plane.history),
     hostNames: config.hostNames,
     localTokens: tokens.ids,
+    identify: (nonce) => proveIdentity(keys.sign, { log: plane.state().log, nonce, url: current.url ?? '' }, plane.state().rotations),
     join: (body) => join(plane, keys.sign, body, terminal.now()),
     startedAtMs,
     now: terminal.now,
@@ -82,7 +84,8 @@ async function openAll(config: ServeConfig, terminal: Terminal, closers: Closers
   closers.add('the proxies', () => fleet.leave());
 
   const url = `${config.tls === null ? 'http' : 'https'}://${config.name}:${listened.listening.port}`;
-  writeDiscovery(config.home, { url, tokens: tokens.files, pid: process.pid, dataDir: config.data, startedAt: new Date(startedAtMs).toISOString() });
+  current.url = url;
+  writeDiscovery(config.home, { url, log: plane.state().log, publicKey: plane.state().publicKey, tokens: tokens.files, pid: process.pid, dataDir: config.data, startedAt: new Date(startedAtMs).toISOString() });
   voice.started({ url, config, plane, recoveryKeyPath: initialised?.recoveryKeyPath ?? null });
   current.following = followDirectory({ plane, directory: config.policies, pollOnly: config.pollOnly, removals: config.removals, now: terminal.now, complain: terminal.err, onBug: voice.bug });
   closers.add('the watcher', current.following.close);

@@ -1,5 +1,6 @@
 /** What the API stands on, and what a request carries once it has been let in. */
 import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { IdentityProof } from '@portcullis/policy-core';
 import type { DecisionStore } from '../decisions/decisions.ts';
 import type { Refusal } from '../domain/command.ts';
 import type { Auth } from '../domain/events.ts';
@@ -23,6 +24,8 @@ export interface ApiParts {
   readonly hostNames: ReadonlySet<string>;
   /** Ids of the tokens that this machine's own users use. */
   readonly localTokens: ReadonlySet<string>;
+  /** GET /v1/identity?nonce=…: proof that this plane listens, before anybody sends it a token. */
+  readonly identify: (nonce: string) => IdentityProof;
   /** POST /v1/join: what a host may ask that has nothing but a join token. */
   readonly join: (body: unknown) => Joined;
   readonly startedAtMs: number;

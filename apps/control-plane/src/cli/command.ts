@@ -25,7 +25,18 @@ export function show<T>(answered: Answered<T>, options: PlaneOptions, terminal: 
 }
 
 export function print<T>(value: T, options: PlaneOptions, terminal: Terminal, lines: (value: T) => readonly string[]): void {
-  terminal.out(options.json === true ? JSON.stringify(value) : lines(value).map(printableLines).join('\n'));
+  terminal.out(options.json === true ? JSON.stringify(value) : rendered(value, lines).map(printableLines).join('\n'));
+}
+
+/** An answer in the plane's own form with something in it that this version of the commands does not know. */
+export class UnknownAnswer extends Error {}
+
+function rendered<T>(value: T, lines: (value: T) => readonly string[]): readonly string[] {
+  try {
+    return lines(value);
+  } catch (error) {
+    throw new UnknownAnswer(`The plane's answer holds what this version of portcullis cannot show (${error instanceof Error ? error.message : String(error)}). Use the plane's version, or --json.`);
+  }
 }
 
 /** Says why it did not work, on standard error, with the next thing to try. */

@@ -1,5 +1,10 @@
 /** From the command line to the plane: which one, with which token, and what its answers mean for the exit code. */
+import type { IncomingMessage } from 'node:http';
 import { discoveryFile, portcullisHome, readDiscovery, readSecret } from '../discovery.ts';
+import type { Discovery } from '../discovery.ts';
+import { misfit } from './answers.ts';
+import { exchange, Impostor, textOf } from './exchange.ts';
+import type { Question } from './exchange.ts';
 import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import { printable } from './printable.ts';
@@ -7,6 +12,10 @@ import type { Terminal } from './terminal.ts';
 
 /** The plane answers from memory; `wait` is the slowest route and ends after 25 s. */
 const REQUEST_TIMEOUT_MS = 40_000;
+/** A `diff` of every text of a large directory. */
+const MAX_ANSWER_BYTES = 512 * 1024 * 1024;
+/** A decision is some hundred bytes; arguments are not part of it. */
+const MAX_MESSAGE_CHARS = 1024 * 1024;
 
 export type As = 'responder' | 'admin';
 
@@ -31,28 +40,39 @@ export interface Connection {
 
 export type Query = Readonly<Record<string, string | number | undefined>>;
 
+/** Where the plane is and with what it is asked; `discovery` where it is the one that this machine announces. */
+interface Place {
+  readonly url: string;
+  readonly token: string;
+  readonly discovery: Discovery | null;
+  /** Where `discovery` was read. */
+  readonly file: string;
+}
+
 /** Finds the plane: PORTCULLIS_URL and PORTCULLIS_TOKEN, else the one that runs on this machine. */
 export function connect(terminal: Pick<Terminal, 'env' | 'signal'>, as: As): Answered<Connection> {
   const place = locate(terminal, as);
-  return place.ok ? { ok: true, value: connection(place.value.url, place.value.token, terminal.signal) } : place;
+  return place.ok ? { ok: true, value: connection(place.value, terminal.signal) } : place;
 }
 
-function locate({ env }: Pick<Terminal, 'env'>, as: As): Answered<{ readonly url: string; readonly token: string }> {
+function locate({ env }: Pick<Terminal, 'env'>, as: As): Answered<Place> {
   const url = env['PORTCULLIS_URL'];
   const token = env['PORTCULLIS_TOKEN'];
+  const home = portcullisHome(env);
+  const file = discoveryFile(home);
   if (url !== undefined && url !== '') {
     if (token === undefined || token === '') return fail(EXIT.usage, 'PORTCULLIS_URL is set, PORTCULLIS_TOKEN is not. Set it to an operator token (`portcullis token create`).');
-    return safeUrl(url) ? { ok: true, value: { url: url.replace(/\/+$/, ''), token: token.trim() } } : fail(EXIT.usage, 'PORTCULLIS_URL must be an https:// URL; http:// is for this machine alone, because the token would travel in the clear.');
+    if (!safeUrl(url)) return fail(EXIT.usage, 'PORTCULLIS_URL must be an https:// URL; http:// is for this machine alone, because the token would travel in the clear.');
+    return { ok: true, value: { url: url.replace(/\/+$/, ''), token: token.trim(), discovery: null, file } };
   }
-  const home = portcullisHome(env);
   const discovery = readDiscovery(home);
   if (discovery === undefined) {
-    return fail(EXIT.unreachable, `No plane runs on this machine (${discoveryFile(home)} is not there). Start one with \`portcullis serve\`, or set PORTCULLIS_URL and PORTCULLIS_TOKEN.`);
+    return fail(EXIT.unreachable, `No plane runs on this machine (${file} is not there). Start one with \`portcullis serve\`, or set PORTCULLIS_URL and PORTCULLIS_TOKEN.`);
   }
-  const file = discovery.tokens[as];
-  const local = readSecret(file)?.trim();
-  if (local === undefined || local === '') return fail(EXIT.forbidden, `The ${as} token cannot be read from ${file}. Restart \`portcullis serve\`: it makes a new one.`);
-  return { ok: true, value: { url: discovery.url, token: local } };
+  const secret = discovery.tokens[as];
+  const local = readSecret(secret)?.trim();
+  if (local === undefined || local === '') return fail(EXIT.forbidden, `The ${as} token cannot be read from ${secret}. Restart \`portcullis serve\`: it makes a new one.`);
+  return { ok: true, value: { url: discovery.url, token: local, discovery, file } };
 }
 
 function safeUrl(text: string): boolean {
@@ -61,50 +81,92 @@ function safeUrl(text: string): boolean {
   return protocol === 'https:' || (protocol === 'http:' && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname));
 }
 
-function connection(url: string, token: string, interrupted: AbortSignal): Connection {
-  const ask = async (path: string, init: RequestInit): Promise<Answered<Response>> => {
+function connection(place: Place, interrupted: AbortSignal): Connection {
+  const { url, token, discovery } = place;
+  const json = async <T>(method: Question['method'], path: string, query: string, body: string | null): Promise<Answered<T>> => {
+    const end = new AbortController();
+    const stop = (): void => end.abort(new Error('interrupted'));
+    const timer = setTimeout(() => end.abort(new Error(`nothing came for ${REQUEST_TIMEOUT_MS / 1000} s`)), REQUEST_TIMEOUT_MS);
+    interrupted.addEventListener('abort', stop, { once: true });
+    if (interrupted.aborted) stop();
     try {
-      const headers = { authorization: `Bearer ${token}`, ...(init.body === undefined ? {} : { 'content-type': 'application/json' }) };
-      return { ok: true, value: await fetch(url + path, { ...init, headers, redirect: 'error' }) };
+      const response = await exchange(question(method, path + query, body), end.signal);
+      return understood<T>(place, `${method} ${path}`, response.statusCode ?? 0, await textOf(response, MAX_ANSWER_BYTES));
     } catch (error) {
-      if (interrupted.aborted) return fail(EXIT.interrupted, 'Interrupted.');
-      return fail(EXIT.unreachable, `The plane at ${url} does not answer: ${causeOf(error)}. Is \`portcullis serve\` running?`);
+      return interrupted.aborted ? fail(EXIT.interrupted, 'Interrupted.') : unreachable(place, error);
+    } finally {
+      clearTimeout(timer);
+      interrupted.removeEventListener('abort', stop);
     }
   };
-  const json = async <T>(path: string, init: RequestInit): Promise<Answered<T>> => {
-    const answered = await ask(path, { ...init, signal: AbortSignal.any([AbortSignal.timeout(REQUEST_TIMEOUT_MS), interrupted]) });
-    return answered.ok ? read<T>(answered.value) : answered;
-  };
+  const question = (method: Question['method'], path: string, body: string | null): Question => ({
+    method,
+    url: new URL(url + path),
+    headers: { authorization: `Bearer ${token}`, ...(body === null ? {} : { 'content-type': 'application/json' }) },
+    body,
+    expected: discovery,
+  });
   return {
     url,
-    get: (path, query) => json(path + queryText(query ?? {}), { method: 'GET' }),
-    send: (method, path, body) => json(path, { method, body: JSON.stringify(body) }),
+    get: (path, query) => json('GET', path, queryText(query ?? {}), null),
+    send: (method, path, body) => json(method, path, '', JSON.stringify(body)),
     stream: async (path, query, onMessage, signal) => {
-      const answered = await ask(path + queryText(query), { method: 'GET', signal });
-      if (!answered.ok) return signal.aborted ? { ok: true, value: null } : answered;
-      if (!answered.value.ok || answered.value.body === null) return read<null>(answered.value);
       try {
-        await readMessages(answered.value.body, onMessage);
+        const response = await exchange(question('GET', path + queryText(query), null), signal);
+        const { statusCode: status = 0, headers } = response;
+        if (status !== 200 || headers['content-type']?.startsWith('text/event-stream') !== true) return understood<null>(place, `GET ${path}`, status, await textOf(response, MAX_ANSWER_BYTES));
+        const problem = await readMessages(response, onMessage);
+        return problem === null ? { ok: true, value: null } : noPlane(place, problem);
       } catch (error) {
-        if (!signal.aborted) return fail(EXIT.unreachable, `The plane at ${url} hung up: ${causeOf(error)}.`);
+        return signal.aborted ? { ok: true, value: null } : unreachable(place, error);
       }
-      return { ok: true, value: null };
     },
   };
 }
 
-
-async function read<T>(response: Response): Promise<Answered<T>> {
+/** An answer that is ours, with what it says; anything else is no plane. */
+function understood<T>(place: Place, asked: string, status: number, text: string): Answered<T> {
   let body: unknown;
   try {
-    body = await response.json();
+    body = JSON.parse(text);
   } catch {
-    return fail(EXIT.failed, `What answers at ${response.url} is no plane (HTTP ${response.status}, not JSON). Check PORTCULLIS_URL.`);
+    return noPlane(place, `HTTP ${status}, not JSON`);
   }
-  // The plane's own answers are not checked again here: both come from one source tree.
-  if (response.ok) return { ok: true, value: body as T };
-  const { code, message } = errorOf(body) ?? { code: null, message: `HTTP ${response.status}` };
-  return { ok: false, failure: { exit: exitOf(response.status), message: printable(message), code } };
+  if (status >= 200 && status < 300) {
+    const fault = misfit(asked, body);
+    // What `misfit` has checked is what the commands build on; T says it in full.
+    return fault === null ? { ok: true, value: body as T } : noPlane(place, `to ${asked}, ${fault}`);
+  }
+  const error = errorOf(body);
+  if (error === undefined) return noPlane(place, `HTTP ${status}`);
+  return { ok: false, failure: { exit: exitOf(status), message: printable(error.message), code: error.code } };
+}
+
+function noPlane({ url, discovery }: Place, why: string): Answered<never> {
+  const next = discovery === null ? 'Check PORTCULLIS_URL, and that plane and command are of the same version.' : 'Are plane and command of the same version?';
+  return fail(EXIT.unreachable, printable(`What answers at ${url} does not answer as a plane (${why}). ${next}`));
+}
+
+/** Why nobody answered, or nobody who may be told a token. */
+function unreachable({ url, discovery, file }: Place, error: unknown): Answered<never> {
+  if (discovery !== null && !isRunning(discovery.pid)) {
+    const other = error instanceof Impostor ? ` Something else listens at ${url}; no token was sent to it.` : '';
+    return fail(EXIT.unreachable, `No plane runs on this machine: ${file} is left over from one that ended (process ${discovery.pid}).${other} Start a plane with \`portcullis serve\`, or set PORTCULLIS_URL and PORTCULLIS_TOKEN.`);
+  }
+  if (error instanceof Impostor) {
+    return fail(EXIT.unreachable, printable(`What listens at ${url} is not the plane that ${file} names: ${error.message}. No token was sent to it. Find out what it is; \`portcullis serve\` announces a plane anew.`));
+  }
+  return fail(EXIT.unreachable, printable(`The plane at ${url} does not answer: ${causeOf(error)}. Is \`portcullis serve\` running?`));
+}
+
+/** Whether there is a process of this number; another user's counts. */
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
 }
 
 function errorOf(body: unknown): { readonly code: string; readonly message: string } | undefined {
@@ -133,16 +195,33 @@ function queryText(query: Query): string {
   return given.length === 0 ? '' : `?${new URLSearchParams(given).toString()}`;
 }
 
-async function readMessages(body: ReadableStream<Uint8Array>, onMessage: (event: string, data: unknown) => void): Promise<void> {
-  const decoder = new TextDecoder();
+/** Reads an event stream to its end; the problem is the first message that is none of ours. */
+async function readMessages(body: IncomingMessage, onMessage: (event: string, data: unknown) => void): Promise<string | null> {
   let rest = '';
-  for await (const chunk of body) {
-    const blocks = (rest + decoder.decode(chunk, { stream: true })).split('\n\n');
+  body.setEncoding('utf8');
+  for await (const chunk of body as AsyncIterable<string>) {
+    const blocks = (rest + chunk).split('\n\n');
     rest = blocks.pop() ?? '';
+    if (rest.length > MAX_MESSAGE_CHARS) return `a message of more than ${MAX_MESSAGE_CHARS} characters`;
     for (const block of blocks) {
-      const field = (name: string): string | undefined => block.split('\n').find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
-      const data = field('data');
-      if (data !== undefined) onMessage(field('event') ?? 'message', JSON.parse(data));
+      const problem = readMessage(block, onMessage);
+      if (problem !== null) return problem;
     }
   }
+  return null;
+}
+
+function readMessage(block: string, onMessage: (event: string, data: unknown) => void): string | null {
+  const field = (name: string): string | undefined => block.split('\n').find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+  const [event, text] = [field('event') ?? 'message', field('data')];
+  if (text === undefined) return null;
+  let data: unknown;
+  try {
+    data = JSON.parse(text);
+  } catch {
+    return 'a message that is not JSON';
+  }
+  const fault = misfit(`STREAM ${event}`, data);
+  if (fault === null) onMessage(event, data);
+  return fault;
 }

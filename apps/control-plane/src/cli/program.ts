@@ -4,8 +4,10 @@ import { addAccessCommands } from './commands-access.ts';
 import { addFleetCommands } from './commands-fleet.ts';
 import { addHistoryCommands } from './commands-history.ts';
 import { addPolicyCommands } from './commands-policy.ts';
+import { UnknownAnswer } from './command.ts';
 import { EXIT, EXIT_HELP } from './exit.ts';
 import type { ExitCode } from './exit.ts';
+import { printable } from './printable.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What a group of commands is added to, and what it runs with. */
@@ -25,6 +27,10 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     return exit;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof UnknownAnswer) {
+      terminal.err(printable(error.message));
+      return EXIT.unreachable;
+    }
     terminal.err(`portcullis failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     return EXIT.failed;
   }

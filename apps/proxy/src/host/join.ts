@@ -2,11 +2,12 @@
  * Enrolment on the host's side. The join token pins whom to trust before the first byte is received; the key is made here and is on
  * disk before it is registered, so that an answer that was lost is asked for again with the same key.
  */
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { followRotations, joinStatement, readJoinAnswer, readJoinToken, shape, signerOf, signHeader, verifierOf } from '@portcullis/policy-core';
-import type { JoinRequest, JoinToken, Shape } from '@portcullis/policy-core';
+import { checkIdentity, followRotations, joinStatement, readJoinAnswer, readJoinToken, shape, signerOf, signHeader, verifierOf } from '@portcullis/policy-core';
+import type { ExpectedIdentity, JoinRequest, JoinToken, Shape } from '@portcullis/policy-core';
 import { makeSeed, readEnrolment, writeEnrolment } from './enrolment.ts';
 import { planeUrl } from './plane-url.ts';
 
@@ -53,11 +54,13 @@ export async function joinLocal(home: string, name: string | null = null): Promi
   if (text === null) return refused(`no plane is announced on this machine (${file} is not there). Start one with \`portcullis serve\`, or join with --plane and --token-file`);
   const announced = shape.readJson(announcement, text, file);
   if (!announced.ok) return refused(announced.message);
-  const { url, tokens } = announced.value;
+  const { url, tokens, log, publicKey } = announced.value;
   const admin = readIfThere(tokens.admin)?.trim() ?? '';
   if (admin === '') return refused(`the plane's admin token cannot be read (${tokens.admin}): join as the user who runs the plane`);
   const plane = planeUrl(url);
   if (!plane.ok) return refused(plane.problem);
+  const known = await isThatPlane(plane.base, { url, log, publicKey }, file);
+  if (known !== null) return known;
   const answer = await post(new URL('v1/join-tokens', plane.base), { reason: 'join --local' }, { authorization: `Bearer ${admin}` });
   if (!answer.ok) return answer;
   const made = readMadeToken(answer.text);
@@ -65,11 +68,25 @@ export async function joinLocal(home: string, name: string | null = null): Promi
 }
 
 /** What `serve` writes; fields beyond these are its own business. */
-const announcement: Shape<{ readonly url: string; readonly tokens: { readonly admin: string } }> = (value, at) => {
-  const { url, tokens } = (typeof value === 'object' && value !== null ? value : {}) as { url?: unknown; tokens?: unknown };
-  const { admin } = (typeof tokens === 'object' && tokens !== null ? tokens : {}) as { admin?: unknown };
-  return typeof url === 'string' && typeof admin === 'string' ? { ok: true, value: { url, tokens: { admin } } } : shape.invalid(at, 'no announcement of a plane');
+const announcement: Shape<ExpectedIdentity & { readonly tokens: { readonly admin: string } }> = (value, at) => {
+  const { url, log, publicKey, tokens } = fieldsOf(value);
+  const { admin } = fieldsOf(tokens);
+  const complete = typeof url === 'string' && typeof log === 'string' && typeof publicKey === 'string' && typeof admin === 'string';
+  return complete ? { ok: true, value: { url, log, publicKey, tokens: { admin } } } : shape.invalid(at, 'no announcement of a plane');
 };
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
+}
+
+/** After a plane has ended, anybody may take its port: null where the announced plane itself listens. */
+async function isThatPlane(base: URL, expected: ExpectedIdentity, file: string): Promise<Extract<JoinOutcome, { ok: false }> | null> {
+  const nonce = randomBytes(32).toString('base64url');
+  const asked = await send(new URL(`v1/identity?nonce=${nonce}`, base), { method: 'GET' });
+  if (!asked.ok && asked.why === 'unreachable') return asked;
+  const checked = asked.ok ? checkIdentity(asked.text, nonce, expected) : ({ ok: false, message: asked.problem } as const);
+  return checked.ok ? null : refused(`what listens at ${base.origin} is not the plane that ${file} names (${checked.message}); it was sent no token. Start the plane again with \`portcullis serve\``);
+}
 
 function readMadeToken(text: string): string | null {
   try {
@@ -94,17 +111,15 @@ function accept(text: string, pinned: JoinToken, publicKey: string, own: { reado
 
 type Posted = { readonly ok: true; readonly text: string } | Extract<JoinOutcome, { ok: false }>;
 
-async function post(url: URL, body: object, headers: Readonly<Record<string, string>>): Promise<Posted> {
+function post(url: URL, body: object, headers: Readonly<Record<string, string>>): Promise<Posted> {
+  return send(url, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) });
+}
+
+async function send(url: URL, request: Pick<RequestInit, 'method' | 'headers' | 'body'>): Promise<Posted> {
   let status: number;
   let text: string;
   try {
-    const response = await fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body: JSON.stringify(body),
-      redirect: 'error',
-      signal: AbortSignal.timeout(ANSWER_MS),
-    });
+    const response = await fetch(url, { ...request, redirect: 'error', signal: AbortSignal.timeout(ANSWER_MS) });
     status = response.status;
     text = await readAtMost(response, MAX_ANSWER_BYTES);
   } catch (error) {

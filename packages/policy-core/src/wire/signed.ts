@@ -6,7 +6,7 @@ import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 
 /** Every kind of statement that a key of ours ever signs on the wire. */
-export const SIGNED_KINDS = ['welcome', 'snapshot', 'restrict', 'advance', 'lease', 'connect', 'join', 'joined', 'rotated', 'restored'] as const;
+export const SIGNED_KINDS = ['welcome', 'snapshot', 'restrict', 'advance', 'lease', 'connect', 'join', 'joined', 'rotated', 'restored', 'identity'] as const;
 export type SignedKind = (typeof SIGNED_KINDS)[number];
 
 /** True where `signature` (base64) is the key's over `header` as a statement of `kind`. */

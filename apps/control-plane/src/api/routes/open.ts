@@ -1,4 +1,5 @@
 /** What answers without an operator token: liveness, readiness, whose plane this is, and hosts that join with a token of their own. */
+import { IDENTITY_NONCE } from '@portcullis/policy-core';
 import type { Context } from 'hono';
 import { answer, refusal, refuse } from '../answer.ts';
 import type { Api, ApiParts, Bindings, Variables } from '../parts.ts';
@@ -16,8 +17,11 @@ export function addOpen(api: Api, parts: ApiParts): void {
     const why = unready(parts);
     return why === null ? answer({ ready: true }) : refuse('unavailable', why);
   });
-  // What every signed head and every challenge of the link say anyway: hosts whose operator decides to trust this log pin it.
-  api.get('/v1/identity', () => {
+  // What every signed head and every challenge of the link say anyway: hosts whose operator decides to trust this log pin it. With a nonce,
+  // signed: commands of this machine ask so before they send a token to whatever listens where a plane was announced.
+  api.get('/v1/identity', (c) => {
+    const nonce = c.req.query('nonce');
+    if (nonce !== undefined) return IDENTITY_NONCE.test(nonce) ? answer(parts.identify(nonce)) : refuse('invalid', 'The nonce is 32 random bytes in base64url.');
     const { log, publicKey, recoveryKeySha256 } = parts.plane.state();
     return answer({ log, publicKey, recoveryKeySha256 });
   });
