@@ -2,6 +2,7 @@
 import { isAlias, isMap, isScalar } from 'yaml';
 import type { Alias, Document, ParsedNode, Scalar, YAMLMap } from 'yaml';
 import { quote } from '../problem.ts';
+import { checkAliasing } from './aliasing.ts';
 import type { Findings } from './findings.ts';
 import type { ListNode, MapNode, Node, Pair, ScalarNode } from './nodes.ts';
 import { SCALAR_TAGS, resolveScalar } from './scalar.ts';
@@ -21,6 +22,9 @@ interface Building {
   readonly findings: Findings;
   /** The latest node of each anchor, as aliases after it see it. */
   readonly anchors: Map<string, Node | typeof UNFINISHED>;
+  /** The same as they were written, and what each alias found there. */
+  readonly anchored: Map<string, ParsedNode>;
+  readonly targets: Map<Alias.Parsed, ParsedNode>;
   /** Nodes as written, and aliases among them. */
   nodes: number;
   aliases: number;
@@ -31,9 +35,10 @@ interface Building {
 /** Builds the tree, or returns null after reporting why there is none. `text` is what the document was composed from. */
 export function buildTree(document: Document.Parsed, text: string, findings: Findings): { readonly root: Node | null } | null {
   if (document.contents === null) return { root: null };
-  const building: Building = { text, findings, anchors: new Map(), nodes: 0, aliases: 0, merged: 0 };
+  const building: Building = { text, findings, anchors: new Map(), anchored: new Map(), targets: new Map(), nodes: 0, aliases: 0, merged: 0 };
   const root = build(document.contents, building);
   if (!findings.failed) checkSize(root, building);
+  if (!findings.failed && building.aliases > 0) checkAliasing(document.contents, building.targets, findings);
   return findings.failed ? null : { root };
 }
 
@@ -82,6 +87,7 @@ function build(source: ParsedNode, building: Building): Node {
   if (anchor !== undefined) {
     checkAnchor(anchor, source.range[0], building);
     building.anchors.set(anchor, UNFINISHED);
+    building.anchored.set(anchor, source);
   }
   const node = isScalar(source) ? buildScalar(source, building) : isMap(source) ? buildMap(source, building) : buildList(source, building);
   if (anchor !== undefined) building.anchors.set(anchor, node);
@@ -93,6 +99,8 @@ function followAlias(alias: Alias.Parsed, building: Building): Node {
   building.aliases++;
   checkAnchor(alias.source, offset, building);
   const target = building.anchors.get(alias.source);
+  const written = building.anchored.get(alias.source);
+  if (written !== undefined) building.targets.set(alias, written);
   if (target !== undefined && target !== UNFINISHED) return target;
   const why = target === UNFINISHED ? 'stands inside what it refers to' : 'refers to nothing: no anchor of that name stands before it';
   building.findings.error('YAML_ALIAS', offset, `the alias ${quote(alias.source)} ${why}`);
