@@ -1,5 +1,5 @@
 /** Plane and proxies over real sockets, with a real log and real disks. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
@@ -234,6 +234,33 @@ describe('the link over real sockets', () => {
     const three = await proxy(home, 'github');
     expect([allows(three, 'read'), allows(three, 'write')]).toEqual([false, false]);
     expect(three.told.join()).toContain('cannot be read');
+  });
+
+  it('[P6] a lockdown whose files were removed from the host while the plane is away is not lifted: every call is denied, and says why', async () => {
+    const running = await plane();
+    const home = folder('home');
+    await enrol(running, home, {});
+    running.publish([policyOf('github.yaml', ['read'])]);
+    const one = await proxy(home, 'github');
+    await until('current', current(running, 1));
+    running.execute(lockdown);
+    await until('locked down', current(running, 1));
+    await running.stop('kill');
+    await one.close();
+    const directory = lastGoodDirectory(home, running.plane.state().log, 'github');
+    const newest = readdirSync(directory).filter((name) => name.startsWith('restrictions-')).sort().at(-1)?.slice(0, 'restrictions-'.length + 16) ?? '';
+    for (const name of readdirSync(directory).filter((file) => file.startsWith(newest))) rmSync(path.join(directory, name));
+
+    const two = await proxy(home, 'github');
+    const { decision } = two.gate.judge({ kind: 'tool', name: 'read', arguments: {} }, { name: 'test' });
+    expect(decision).toMatchObject({ decision: 'deny', reason: 'no-snapshot', message: expect.stringContaining('their files are gone') as string });
+    expect(decision.message).not.toContain('No policy has reached this host yet');
+    expect(two.told.join()).toContain('their files are gone');
+
+    const again = await plane(running.dataDir, running.port);
+    await until('locked down again', current(again, 1));
+    again.execute({ kind: 'lift', restriction: [...again.plane.state().restrictions.keys()][0] ?? '', expected: null });
+    await until('lifted', () => allows(two, 'read'));
   });
 
   it('[W1] refuses an Origin, a frame before hello, a binary frame, an unknown host, and other paths', async () => {

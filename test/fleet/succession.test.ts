@@ -1,5 +1,5 @@
 /** A new key and a new log, with a real plane, real sockets, and proxies with real folders. */
-import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -10,6 +10,7 @@ import { restoreDataDirectory } from '../../apps/control-plane/src/restore-log.t
 import { readEnrolment } from '../../apps/proxy/src/host/enrolment.ts';
 import { joinPlane } from '../../apps/proxy/src/host/join.ts';
 import { trustLog } from '../../apps/proxy/src/host/trust.ts';
+import { lastGoodRoot } from '../../apps/proxy/src/store/last-good.ts';
 import { allows, enrol, startPlane, startProxy, temporary, until } from './plane-fixture.ts';
 import type { RunningPlane } from './plane-fixture.ts';
 
@@ -182,17 +183,20 @@ describe('a plane that came back from a backup', () => {
     running.publish(only('a'));
     const guarded = await proxy(home);
     await until('it to enforce', () => allows(guarded, 'a'));
-    await lose(recovered);
+    const former = lastGoodRoot(home, enrolment(home).log);
+    const kept = place('kept');
+    await lose((dataDir) => {
+      cpSync(former, kept, { recursive: true });
+      recovered(dataDir);
+    });
     await until('it to follow', () => enrolment(home).formerLogs.length === 1, 20_000);
     await until('the policies of the backup', () => allows(guarded, 'a'));
     await guarded.close();
     await running.stop('kill');
     // As if it had been killed after it had learned of the log and before its first snapshot.
     const { log } = enrolment(home);
-    const folder = path.join(home, 'last-good');
-    const { lastGoodRoot } = await import('../../apps/proxy/src/store/last-good.ts');
-    rmSync(lastGoodRoot(home, log), { recursive: true });
-    expect(existsSync(folder)).toBe(true);
+    for (const folder of [lastGoodRoot(home, log), former]) rmSync(folder, { recursive: true });
+    cpSync(kept, former, { recursive: true });
     const again = await proxy(home);
     expect(allows(again, 'later')).toBe(true);
     expect(allows(again, 'a')).toBe(false);

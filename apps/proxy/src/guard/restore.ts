@@ -27,7 +27,7 @@ export interface Restored {
   readonly state: GuardState;
   /** What was wrong with the files, for the operator. */
   readonly problems: readonly string[];
-  /** Why nothing is permitted though something was enforced here once: one of the problems; null otherwise. */
+  /** Why nothing is permitted though something was enforced here once, as the beginning of a sentence; null otherwise. */
   readonly closed: string | null;
 }
 
@@ -37,10 +37,7 @@ export function restore(log: string, server: string, stored: Stored, verify: Ver
   const fallen: string[] = [];
   const policies = newestReadable(stored.policies, (text, version) => openPolicies(text, version, empty, verify), fallen);
   const restrictions = openNewestRestrictions(stored, empty, verify);
-  const closed = (state: GuardState, why: string): Restored => {
-    const problem = `${why}: every call is denied until the plane has been reached`;
-    return { state, problems: [...fallen, problem], closed: problem };
-  };
+  const closed = (state: GuardState, why: string): Restored => ({ state, problems: [...fallen, `${why}: every call is denied until the plane has been reached`], closed: why });
   if (!restrictions.ok) return closed(empty, restrictions.problem);
   if (policies === null) {
     const state: GuardState = { ...empty, restrictions: restrictions.newest?.held ?? null };

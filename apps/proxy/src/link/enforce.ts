@@ -8,7 +8,6 @@ import { signerOf } from '@portcullis/policy-core';
 import type { CounterStore, Restoration } from '@portcullis/policy-core';
 import { createGate } from '../gate.ts';
 import type { SwappableGate } from '../gate.ts';
-import type { Effective } from '../guard/guard.ts';
 import { drawCounter } from '../host/enrolment.ts';
 import type { Enrolment } from '../host/enrolment.ts';
 import { planeUrl } from '../host/plane-url.ts';
@@ -53,6 +52,7 @@ export async function startEnforcing({ home, enrolment, seed, server, upstream, 
   const first = stand(home, enrolment, server, tell);
   const outbox = openOutbox(join(first.directory, 'decisions'), () => Date.now());
   const boot = randomUUID();
+  let closedBy: string | null = null;
   const gate: SwappableGate = createGate({
     boot,
     upstream,
@@ -61,9 +61,11 @@ export async function startEnforcing({ home, enrolment, seed, server, upstream, 
     keep: (row) => outbox.add(row),
     argumentsKey: createHmac('sha256', seed).update('portcullis/1/arguments\n').digest(),
     openCounters: () => openCounters(countersFile(first.directory)),
-    closedMessage: 'No policy has reached this host yet, so every call is denied. Check with `portcullis-proxy status` that the plane can be reached.',
+    get closedMessage() {
+      return closedMessage(closedBy);
+    },
   });
-  await enforceLast(gate, inForce(first, first.state), tell);
+  closedBy = await enforceLast(gate, first, tell);
 
   const begin = (trusted: TrustedPlane, { lastGood, state, before, link: url }: Standing): Link =>
     startLink({
@@ -93,7 +95,7 @@ export async function startEnforcing({ home, enrolment, seed, server, upstream, 
     const closed = link.close();
     const standing = stand(home, next, server, tell);
     standing.lastGood.writeStale(Math.max(wasStaleMs, standing.lastGood.readStale(Date.now())), Date.now());
-    await enforceLast(gate, inForce(standing, standing.state), tell);
+    closedBy = await enforceLast(gate, standing, tell);
     current.link = begin(trustedPlane(home, next, tell), standing);
     onLog?.(next.log);
     await closed;
@@ -130,14 +132,24 @@ function stand(home: string, enrolment: Enrolment, server: string, tell: (line: 
   return { ...footing, link: url.link };
 }
 
-/** What was in force last, before anybody is asked. What was enforced once and cannot be now leaves the gate closed. */
-async function enforceLast(gate: SwappableGate, last: Effective | null, tell: (line: string) => void): Promise<void> {
-  if (last === null) return;
+/** What was in force last, before anybody is asked. What was enforced once and cannot be now leaves the gate closed; returns why. */
+async function enforceLast(gate: SwappableGate, standing: Standing, tell: (line: string) => void): Promise<string | null> {
+  const last = inForce(standing, standing.state);
+  if (last === null) return standing.closed;
   try {
     (await gate.prepare(last)).swap();
+    return null;
   } catch (error) {
-    tell(`what was in force last cannot be enforced by this build, every call is denied: ${error instanceof Error ? error.message : String(error)}`);
+    const why = `what was in force last cannot be enforced by this build (${error instanceof Error ? error.message : String(error)})`;
+    tell(`${why}: every call is denied until the plane has been reached`);
+    return why;
   }
+}
+
+/** What the agent's user reads while there is nothing to judge by. */
+function closedMessage(why: string | null): string {
+  if (why === null) return 'No policy has reached this host yet, so every call is denied. Check with `portcullis-proxy status` that the plane can be reached.';
+  return `Every call is denied until this host has reached its plane again: ${why}. See \`portcullis-proxy status\`.`;
 }
 
 /** Loaded only when something counts: most proxies never pay for SQLite. */

@@ -18,6 +18,8 @@ export interface Footing {
   readonly state: GuardState;
   /** Of a former log; null where there is none, or where this log has brought its own. */
   readonly before: Effective | null;
+  /** Why nothing is in force though something was once, as the beginning of a sentence; null otherwise. */
+  readonly closed: string | null;
   readonly problems: readonly string[];
 }
 
@@ -28,22 +30,40 @@ export function openFooting(home: string, enrolment: Enrolment, server: string):
   const directory = lastGoodDirectory(home, enrolment.log, server);
   const lastGood = openLastGood(directory);
   const stored = lastGood.read();
-  const { state, problems } = restore(enrolment.log, server, stored, verify);
+  const own = restore(enrolment.log, server, stored, verify);
   // A damaged record of this log is no reason to go back to another one: then everything is denied.
-  const before = stored.policies.length === 0 ? lastOf(enrolment.formerLogs, home, server) : null;
+  const last = stored.policies.length === 0 && own.closed === null ? lastOf(enrolment.formerLogs, home, server) : NOTHING_LAST;
   shareCounters(directory, enrolment.formerLogs, home, server);
-  return { directory, lastGood, state, before, problems };
+  const forgetting = enrolment.formerLogs.length === 0 ? lastGood : { ...lastGood, write: writeThenForget(lastGood, enrolment.formerLogs, home, server) };
+  return { directory, lastGood: forgetting, state: own.state, before: last.effective, closed: own.closed ?? last.closed, problems: [...own.problems, ...last.problems] };
 }
 
-function lastOf(former: readonly FormerLog[], home: string, server: string): Effective | null {
+/** Once this log has brought policies, what a former one left must not come back when their files are removed. */
+function writeThenForget(lastGood: LastGood, former: readonly FormerLog[], home: string, server: string): LastGood['write'] {
+  return async (record) => {
+    await lastGood.write(record);
+    if (record.kind !== 'policies') return;
+    const directories = former.map(({ log }) => lastGoodDirectory(home, log, server)).filter((directory) => existsSync(directory));
+    await Promise.all(directories.map((directory) => openLastGood(directory).forget().catch(() => undefined)));
+  };
+}
+
+interface Last extends Pick<Footing, 'closed' | 'problems'> {
+  readonly effective: Effective | null;
+}
+
+const NOTHING_LAST: Last = { effective: null, closed: null, problems: [] };
+
+function lastOf(former: readonly FormerLog[], home: string, server: string): Last {
   for (const { log, keys } of former) {
     const directory = lastGoodDirectory(home, log, server);
     const verify = verifierOfAny(keys);
     if (verify === null || !existsSync(directory)) continue;
-    const last = effective(restore(log, server, openLastGood(directory).read(), verify).state);
-    if (last !== null) return last;
+    const { state, closed, problems } = restore(log, server, openLastGood(directory).read(), verify);
+    const last = effective(state);
+    if (last !== null || closed !== null) return { effective: last, closed, problems };
   }
-  return null;
+  return NOTHING_LAST;
 }
 
 /** What was counted goes on being counted: a limit does not begin anew because a plane was restored. */

@@ -18,6 +18,8 @@ export interface LastGood {
   read(): Stored;
   /** Makes a record durable: when it returns, it is there after a power cut. Throws where the disk does not take it. */
   write(record: Persist): Promise<void>;
+  /** Removes the records, and leaves word that restrictions were here: nothing is permitted by this folder from now on. Best effort. */
+  forget(): Promise<void>;
   /** Keeps contradicting statements for whoever investigates. Best effort. */
   keepEvidence(evidence: Evidence, nowMs: number): void;
   /** For how long what is held had not been known to be current, and when that was written. */
@@ -79,6 +81,10 @@ export function openLastGood(directory: string, disk: Disk = fileSystem): LastGo
   return {
     read: () => read(disk, directory),
     write,
+    forget: async () => {
+      const records = (await disk.namesLater(directory)).filter((name) => NAME.test(name));
+      await Promise.all(records.map((name) => disk.removeLater(join(directory, name)))).catch(() => undefined);
+    },
     keepEvidence: (evidence, nowMs) => keepEvidence(disk, join(directory, 'evidence'), evidence, nowMs),
     readStale: (nowMs) => readStale(disk, directory, nowMs),
     writeStale: (staleMs, nowMs) => writeStale(disk, directory, staleMs, nowMs),
