@@ -96,7 +96,7 @@ describe('a new signing key', () => {
     for (const key of claimed.keys) expect(guide).toContain(encodeVerifierKey(key));
   });
 
-  it('[L4] is not believed without both signatures', async () => {
+  it('[L4] is not believed without both signatures', () => {
     const dir = folder();
     const { plane } = open(dir);
     const rotated = done(plane.rotateKey(META)).recorded[0]!;

@@ -1,6 +1,6 @@
 /** `portcullis status`, `proxies`, `hosts`: how things are now. */
 import type { HostView, StatusView } from '../api/views.ts';
-import type { Enforced, ProxyView } from '../fleet/fleet.ts';
+import type { Certainty, Enforced, ProxyView } from '../fleet/fleet.ts';
 import { fail, print, show, withPlane } from './command.ts';
 import type { PlaneOptions } from './command.ts';
 import { DEFAULT_TIMEOUT_MS, enforcedExit, progressLines, waitUntilEnforced } from './enforced.ts';
@@ -50,22 +50,35 @@ export interface EnforcedOptions extends PlaneOptions {
 /** What proxies enforced at one moment. */
 export async function enforced(options: EnforcedOptions, terminal: Terminal): Promise<ExitCode> {
   return withPlane(options, terminal, async (plane) =>
-    show(await plane.get<{ readonly enforced: readonly Enforced[] }>('/v1/enforced', { fromMs: options.at, toMs: options.at, host: options.host, server: options.server }), options, terminal, (view) =>
-      view.enforced.length === 0
-        ? ['Nothing is known to have been enforced at that time.']
-        : table(
-            [
-              { title: 'host', cell: (one) => one.host, least: 12 },
-              { title: 'server', cell: (one) => one.server, least: 10 },
-              { title: 'policies', cell: (one) => String(one.policiesVersion) },
-              { title: 'restr.', cell: (one) => String(one.restrictionsVersion) },
-              { title: 'certainly from', cell: (one) => moment(one.fromMs) },
-              { title: 'to', cell: (one) => moment(one.toMs) },
-            ],
-            view.enforced,
-          ),
+    show(await plane.get<{ readonly enforced: readonly EnforcedView[] }>('/v1/enforced', { fromMs: options.at, toMs: options.at, host: options.host, server: options.server }), options, terminal, (view) =>
+      view.enforced.length === 0 ? ['Nothing is known to have been enforced at that time.'] : enforcedLines(view.enforced),
     ),
   );
+}
+
+interface EnforcedView extends Enforced {
+  readonly hostName: string;
+  readonly certainty: Certainty;
+}
+
+function enforcedLines(all: readonly EnforcedView[]): readonly string[] {
+  const kinds = new Set(all.map(({ certainty }) => certainty));
+  return [
+    ...table(
+      [
+        { title: 'host', cell: (one) => one.hostName, least: 10 },
+        { title: 'server', cell: (one) => one.server, least: 10 },
+        { title: 'policies', cell: (one) => String(one.policiesVersion) },
+        { title: 'restr.', cell: (one) => String(one.restrictionsVersion) },
+        { title: 'then', cell: (one) => (one.certainty === 'last-known' ? 'last known' : one.certainty) },
+        { title: 'heard from', cell: (one) => moment(one.fromMs) },
+        { title: 'to', cell: (one) => moment(one.toMs) },
+      ],
+      all,
+    ),
+    ...(kinds.has('either') ? ['either: it changed between two signs of life; it was one of those listed for the host and server.'] : []),
+    ...(kinds.has('last-known') ? ['last known: not heard of at that time. A proxy that is cut off keeps what it has, for as long as it runs.'] : []),
+  ];
 }
 
 function statusLines(view: StatusView, fleet: readonly ProxyView[], nowMs: number): readonly string[] {

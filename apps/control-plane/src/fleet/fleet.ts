@@ -1,4 +1,5 @@
 /** The fleet as operators see it. */
+import { linkLimits } from '@portcullis/policy-core';
 
 export { createFleet } from './create.ts';
 export type { FleetOptions, LiveFleet } from './create.ts';
@@ -9,7 +10,7 @@ export interface Fleet {
   /** What each proxy must enforce for version `version`, and who does not yet. Counts connected proxies of enrolled hosts. */
   progress(version: number): Progress;
   onChange(listener: () => void): () => void;
-  /** What was enforced between two times, newest first: "what did host H enforce at time T?" is `fromMs = toMs = T`. */
+  /** What was or may have been enforced between two times, newest first: "what did host H enforce at time T?" is `fromMs = toMs = T`. */
   enforced(query: EnforcedQuery): readonly Enforced[];
 }
 
@@ -21,7 +22,10 @@ export interface EnforcedQuery {
   readonly limit: number;
 }
 
-/** One proxy under one pair of contents. It was certainly in force from `fromMs` to `toMs`; it may have been since `notBeforeMs`. */
+/**
+ * One proxy under one pair of contents. It was certainly in force from `fromMs` to `toMs`; it may have been since `notBeforeMs` and until
+ * `notAfterMs`. A proxy keeps what it has while it is cut off, so that after `toMs` it is the last that is known.
+ */
 export interface Enforced {
   readonly host: string;
   readonly server: string;
@@ -36,6 +40,21 @@ export interface Enforced {
   readonly toMs: number;
   /** Last sign of the contents before; null where there were none in this boot. Between the two it may have been either. */
   readonly notBeforeMs: number | null;
+  /** First sign of what came after it in this boot; when the process said goodbye; or when another of this host and server was first heard. Null where there is none of these. */
+  readonly notAfterMs: number | null;
+  /** Whether nothing else can have come before `notAfterMs`: the proxy was away and came back with the very same contents, or it ended. */
+  readonly sameAfter: boolean;
+}
+
+/** What is known of one moment: it was so; it was this or what is listed beside it; or nothing else was heard of since. */
+export type Certainty = 'certain' | 'either' | 'last-known';
+
+/** What an interval that the query gave says of the moment `atMs`. */
+export function certaintyAt({ fromMs, toMs, notAfterMs, sameAfter }: Enforced, atMs: number): Certainty {
+  if (atMs < fromMs) return 'either';
+  if (atMs <= toMs) return 'certain';
+  // Who is connected is heard of within this time, so that longer before the next sign it was away, with what it had.
+  return notAfterMs !== null && !sameAfter && atMs >= notAfterMs - linkLimits.SILENCE_MS && atMs < notAfterMs ? 'either' : 'last-known';
 }
 
 export interface ProxyView {

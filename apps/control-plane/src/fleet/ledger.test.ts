@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { certaintyAt } from './fleet.ts';
 import { openLedger } from './ledger.ts';
 
 const key = { host: 'h', server: 's', boot: 'b' };
@@ -18,6 +19,46 @@ describe('the ledger', () => {
     expect(rows.map(({ policiesVersion, fromMs, toMs, notBeforeMs }) => [policiesVersion, fromMs, toMs, notBeforeMs])).toEqual([[2, 35, 35, 30], [1, 10, 30, null]]);
     expect(ledger.enforced({ fromMs: 15, toMs: 15, limit: 10 }).map(({ policiesVersion }) => policiesVersion)).toEqual([1]);
     expect(ledger.proxies()).toMatchObject([{ ...key, upstream: 'u', lastSeenMs: 50, ended: false, policies: { version: 2 } }]);
+    ledger.close();
+  });
+
+  it('says of a moment what is certain, what may have been, and what is only the last that is known', () => {
+    const ledger = openLedger(':memory:');
+    const at = (atMs: number, server = 's') => ledger.enforced({ host: 'h', server, fromMs: atMs, toMs: atMs, limit: 10 }).map((row) => [row.policiesVersion, certaintyAt(row, atMs)]);
+    ledger.seen({ ...key, upstream: 'u', atMs: 1 });
+    ledger.holds(key, held(1), 10);
+    ledger.holds(key, held(1), 30);
+    ledger.holds(key, held(2), 35);
+    ledger.holds(key, held(2), 40);
+    ledger.gone(key, 41, false);
+    expect(at(5)).toEqual([]);
+    expect(at(20)).toEqual([[1, 'certain']]);
+    expect(at(32)).toEqual([[2, 'either'], [1, 'either']]);
+    expect(at(38)).toEqual([[2, 'certain']]);
+    expect(at(300_000)).toEqual([[2, 'last-known']]);
+    // It comes back with what it had, and then gets another version.
+    ledger.holds(key, held(2), 100);
+    ledger.holds(key, held(2), 110);
+    ledger.holds(key, held(3), 120);
+    expect(at(70)).toEqual([[2, 'last-known']]);
+    expect(at(105)).toEqual([[2, 'certain']]);
+    expect(at(115)).toEqual([[3, 'either'], [2, 'either']]);
+    // Away for longer than anybody connected is silent, and back with something else.
+    ledger.holds(key, held(4), 200_000);
+    expect(at(1_000)).toEqual([[3, 'last-known']]);
+    expect(at(199_000)).toEqual([[4, 'either'], [3, 'either']]);
+    ledger.gone(key, 200_130, true);
+    expect(at(200_125)).toEqual([[4, 'last-known']]);
+    expect(at(200_131)).toEqual([]);
+    // A process that was killed: known until another one of the same host and server is heard of.
+    const killed = { ...key, server: 't', boot: 'b1' };
+    ledger.seen({ ...killed, upstream: 'u', atMs: 1 });
+    ledger.holds(killed, held(1), 10);
+    ledger.gone(killed, 15, false);
+    ledger.holds({ ...killed, boot: 'b2' }, held(4), 50);
+    expect(at(40, 't')).toEqual([[1, 'either']]);
+    expect(at(50, 't')).toEqual([[4, 'certain'], [1, 'last-known']]);
+    expect(at(51, 't')).toEqual([[4, 'last-known']]);
     ledger.close();
   });
 

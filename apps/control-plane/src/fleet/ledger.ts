@@ -3,6 +3,7 @@
  * but no safety: what must be enforced is in the log. Writes are gathered and made durable together.
  */
 import Database from 'better-sqlite3';
+import { linkLimits } from '@portcullis/policy-core';
 import type { Mark } from '@portcullis/policy-core';
 import type { Enforced } from './fleet.ts';
 
@@ -105,7 +106,7 @@ export function openLedger(path: string): Ledger {
     },
     enforced: ({ host, server, fromMs, toMs, limit }) => {
       flush();
-      return statements.enforced.all({ host: host ?? null, server: server ?? null, fromMs, toMs, limit }) as Enforced[];
+      return (statements.enforced.all({ host: host ?? null, server: server ?? null, fromMs, toMs, limit }) as EnforcedRow[]).map(({ sameAfter, ...row }) => ({ ...row, sameAfter: sameAfter === 1 }));
     },
     flush,
     close: () => {
@@ -172,6 +173,10 @@ function readCounter(statements: Statements, host: string): Counter {
   return { highest: row.highest, seen: JSON.parse(row.seen) as number[], copiedAtMs: row.copiedAtMs };
 }
 
+interface EnforcedRow extends Omit<Enforced, 'sameAfter'> {
+  readonly sameAfter: number;
+}
+
 interface StoredRow extends ProxyKey {
   readonly upstream: string;
   readonly lastSeenMs: number;
@@ -192,7 +197,7 @@ function prepare(db: Database.Database): void {
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = NORMAL');
   const version = db.pragma('user_version', { simple: true });
-  if (version === SCHEMA_VERSION) return;
+  if (version === SCHEMA_VERSION) return addIndexes(db);
   if (version !== 0) throw new Error(`${db.name} was written by another version (schema ${String(version)}, this build knows ${SCHEMA_VERSION}): update portcullis, or move the file away`);
   db.exec(`
     CREATE TABLE proxies (
@@ -208,6 +213,12 @@ function prepare(db: Database.Database): void {
     CREATE TABLE counters (host TEXT PRIMARY KEY, highest INTEGER NOT NULL, seen TEXT NOT NULL, copied_at_ms INTEGER) STRICT;
     PRAGMA user_version = ${SCHEMA_VERSION};
   `);
+  addIndexes(db);
+}
+
+/** They change no meaning, so that a file without them gets them. */
+function addIndexes(db: Database.Database): void {
+  db.exec('CREATE INDEX IF NOT EXISTS intervals_by_boot ON intervals (host, server, boot, id, from_ms); CREATE INDEX IF NOT EXISTS intervals_by_time ON intervals (from_ms)');
 }
 
 type Statements = ReturnType<typeof statementsOn>;
@@ -236,12 +247,26 @@ function statementsOn(db: Database.Database) {
        GROUP BY p.host, p.server ORDER BY p.host, p.server`,
     ),
     enforced: db.prepare(
-      `SELECT host, server, boot, policies_version AS policiesVersion, policies_digest AS policiesDigest, restrictions_version AS restrictionsVersion,
-         restrictions_digest AS restrictionsDigest, from_ms AS fromMs, to_ms AS toMs,
-         (SELECT max(b.to_ms) FROM intervals b WHERE b.host = a.host AND b.server = a.server AND b.boot = a.boot AND b.id < a.id) AS notBeforeMs
-       FROM intervals a
-       WHERE (@host IS NULL OR host = @host) AND (@server IS NULL OR server = @server) AND from_ms <= @toMs AND to_ms >= @fromMs
-       ORDER BY from_ms DESC, id DESC LIMIT @limit`,
+      `SELECT host, server, boot, policiesVersion, policiesDigest, restrictionsVersion, restrictionsDigest, fromMs, toMs, notBeforeMs,
+         coalesce(nextMs, endedMs, otherMs) AS notAfterMs, coalesce(nextSame, endedMs IS NOT NULL) AS sameAfter
+       FROM (
+         SELECT id, host, server, boot, policies_version AS policiesVersion, policies_digest AS policiesDigest, restrictions_version AS restrictionsVersion,
+           restrictions_digest AS restrictionsDigest, from_ms AS fromMs, to_ms AS toMs,
+           (SELECT b.to_ms FROM intervals b WHERE b.host = a.host AND b.server = a.server AND b.boot = a.boot AND b.id < a.id ORDER BY b.id DESC LIMIT 1) AS notBeforeMs,
+           (SELECT b.policies_digest = a.policies_digest AND b.restrictions_digest = a.restrictions_digest
+            FROM intervals b WHERE b.host = a.host AND b.server = a.server AND b.boot = a.boot AND b.id < a.id ORDER BY b.id DESC LIMIT 1) AS previousSame,
+           (SELECT b.from_ms FROM intervals b WHERE b.host = a.host AND b.server = a.server AND b.boot = a.boot AND b.id > a.id ORDER BY b.id LIMIT 1) AS nextMs,
+           (SELECT b.policies_digest = a.policies_digest AND b.restrictions_digest = a.restrictions_digest
+            FROM intervals b WHERE b.host = a.host AND b.server = a.server AND b.boot = a.boot AND b.id > a.id ORDER BY b.id LIMIT 1) AS nextSame,
+           (SELECT p.last_seen_ms FROM proxies p WHERE p.host = a.host AND p.server = a.server AND p.boot = a.boot AND p.ended = 1) AS endedMs,
+           (SELECT min(c.from_ms) FROM intervals c WHERE c.host = a.host AND c.server = a.server AND c.from_ms > a.to_ms AND c.boot <> a.boot) AS otherMs
+         FROM intervals a
+         WHERE (@host IS NULL OR host = @host) AND (@server IS NULL OR server = @server)
+           AND id IN (SELECT id FROM intervals WHERE from_ms > @fromMs AND from_ms <= @toMs + ${linkLimits.SILENCE_MS}
+                      UNION ALL SELECT max(id) FROM intervals WHERE from_ms <= @fromMs AND (@host IS NULL OR host = @host) GROUP BY host, server, boot)
+       )
+       WHERE CASE WHEN notBeforeMs IS NULL OR previousSame THEN fromMs ELSE max(notBeforeMs, fromMs - ${linkLimits.SILENCE_MS}) END <= @toMs AND (coalesce(nextMs, endedMs, otherMs) IS NULL OR max(toMs, coalesce(nextMs, endedMs, otherMs)) >= @fromMs)
+       ORDER BY fromMs DESC, id DESC LIMIT @limit`,
     ),
     pruneIntervals: db.prepare('DELETE FROM intervals WHERE id <= (SELECT max(id) FROM intervals) - ?'),
     pruneProxies: db.prepare('DELETE FROM proxies WHERE rowid IN (SELECT rowid FROM proxies ORDER BY last_seen_ms DESC LIMIT -1 OFFSET ?)'),

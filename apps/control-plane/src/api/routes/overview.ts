@@ -1,5 +1,6 @@
 /** How things are now: status, problems, proxies, hosts, and whether a version has arrived everywhere. */
 import { z } from '@hono/zod-openapi';
+import { certaintyAt } from '../../fleet/fleet.ts';
 import type { Fleet, Progress } from '../../fleet/fleet.ts';
 import type { Plane } from '../../plane.ts';
 import { answer, refuse } from '../answer.ts';
@@ -35,12 +36,14 @@ export function addOverview(api: Api, parts: ApiParts): void {
       path: '/v1/enforced',
       action: 'read',
       summary: 'What hosts enforced between two times',
-      answers: '`enforced`, newest first: versions and digests by proxy, with the uncertainty at their beginning.',
+      answers: '`enforced`, newest first: versions and digests by proxy, with the uncertainty at their beginning and end; of one moment also its `certainty`: certain, either (with another), last-known.',
       query: z.object({ fromMs: whole, toMs: whole, host: name.optional(), server: name.optional(), limit: whole.min(1).max(MAX_INTERVALS).default(DEFAULT_INTERVALS) }),
     },
     ({ query }) => {
       const { host, server, ...rest } = query;
-      return answer({ enforced: parts.fleet.enforced({ ...rest, ...(host === undefined ? {} : { host }), ...(server === undefined ? {} : { server }) }) });
+      const enforced = parts.fleet.enforced({ ...rest, ...(host === undefined ? {} : { host }), ...(server === undefined ? {} : { server }) });
+      const names = parts.plane.state().hosts;
+      return answer({ enforced: enforced.map((one) => ({ ...one, hostName: names.get(one.host)?.name ?? one.host, ...(rest.fromMs === rest.toMs ? { certainty: certaintyAt(one, rest.toMs) } : {}) })) });
     },
   );
   addWait(api, parts);
