@@ -1,6 +1,7 @@
 /** Questions about the past: events, versions, texts, differences. */
 import { createTwoFilesPatch } from 'diff';
 import { z } from '@hono/zod-openapi';
+import type { Restriction } from '@portcullis/policy-core';
 import type { PlaneState } from '../../domain/state.ts';
 import { diffPolicySets } from '../../domain/diff.ts';
 import { answer, refuse } from '../answer.ts';
@@ -110,9 +111,13 @@ function difference({ plane }: ApiParts, from: ResolvedVersion, to: ResolvedVers
     notes: [from.note, to.note].filter((note) => note !== null),
     changes: diffPolicySets(models(before), models(after)),
     texts,
-    imposed: [...after.restrictions.values()].filter(({ restriction }) => !before.restrictions.has(restriction.id)),
-    ended: [...before.restrictions.values()].filter(({ restriction }) => !after.restrictions.has(restriction.id)),
+    imposed: restrictionsOnlyIn(after, before),
+    ended: restrictionsOnlyIn(before, after),
   };
+}
+
+function restrictionsOnlyIn(one: PlaneState, other: PlaneState): readonly Restriction[] {
+  return [...one.restrictions.values()].flatMap(({ restriction }) => (other.restrictions.has(restriction.id) ? [] : [restriction]));
 }
 
 function unified(textOf: (sha256: string) => Buffer | undefined, id: string, before: PlaneState, after: PlaneState): string {
