@@ -39,6 +39,32 @@ describe('globs', () => {
     }
   });
 
+  it('agrees with a regular expression where the parts between stars are long', () => {
+    const seed = Number(process.env['PORTCULLIS_SEED'] ?? 7);
+    const random = generator(seed);
+    const repeat = (alphabet: readonly string[], runs: number): string => Array.from({ length: runs }, () => (alphabet[random(alphabet.length)] ?? '').repeat(1 + random(20))).join('');
+    let matched = 0;
+    for (let round = 0; round < 2_000; round++) {
+      const middle = repeat(['a', 'b', 'ab', '😀'], 4 + random(8));
+      // A part of the text with some points made wild, and now and then one that is not there.
+      const segment = Array.from(middle, (point) => (random(9) === 0 ? '?' : random(200) === 0 ? 'c' : point)).join('');
+      const pattern = `${'a*'.repeat(random(2))}*${segment}*${'?'.repeat(random(2))}`;
+      const text = `${repeat(['a', 'b'], random(4))}${middle}${repeat(['a', '😀'], random(4))}`;
+      const expression = new RegExp(`^${pattern.replace(/[*?]/g, (sign) => (sign === '*' ? '[^]*' : '[^]'))}$`, 'u');
+      const expected = expression.test(text);
+      if (expected) matched++;
+      expect(compileGlob(pattern)(text), `seed ${seed}: ${pattern} on ${text}`).toBe(expected);
+    }
+    expect(matched).toBeGreaterThan(200);
+  });
+
+  it('[E5] takes time linear in the text, also where it nearly holds everywhere', () => {
+    const text = 'a'.repeat(1_000_000);
+    const started = performance.now();
+    for (const pattern of [`*${'a'.repeat(900)}?b*`, `*${'a'.repeat(500)}b${'a'.repeat(500)}*`, `*?${'a'.repeat(450)}b${'a?'.repeat(200)}*`]) expect(compileGlob(pattern)(text)).toBe(false);
+    expect(performance.now() - started).toBeLessThan(1_500);
+  });
+
   it('[E5] takes time linear in the text, also for patterns that make backtracking explode', () => {
     const glob = compileGlob(`${'a*'.repeat(500)}b`);
     const withQuestions = compileGlob(`${'?a*'.repeat(300)}b`);

@@ -130,6 +130,25 @@ describe('operators on counts', () => {
   });
 });
 
+describe('[E5] a regular expression judges no text that would take it too long', () => {
+  // No two neighbours of this text look alike to the expression, which is then at its slowest.
+  const alternating = (length: number): string => Array.from({ length }, (_, at) => ((Math.imul(at, 2654435761) >>> 15) & 1 ? 'a' : 'b')).join('');
+  const large = text('(?i)(?:a[ab]{900}[cd]|b[ab]{900}[de])');
+
+  it('and cannot be judged then, so that a `when` denies as well', () => {
+    const started = performance.now();
+    expect(judge('regex', large, alternating(1_000_000))).toBe(UNFIT);
+    expect(judge('regex', large, alternating(10_000))).toBe(FAILS);
+    expect(judge('regex', large, `${alternating(10_000)}${'a'.repeat(901)}c`)).toBe(HOLDS);
+    expect(performance.now() - started).toBeLessThan(6_000);
+  });
+
+  it('and reads a megabyte where it is of an ordinary size', () => {
+    expect(judge('regex', text('^[^;]*$'), 'a'.repeat(1_000_000))).toBe(HOLDS);
+    expect(judge('regex', text('(?i)(select|with)\\b'), `${'a'.repeat(1_000_000)} select `)).toBe(HOLDS);
+  });
+});
+
 describe('[E5] every operator is linear in the argument', () => {
   const MEGABYTE = 1_000_000;
   const texts = ['a'.repeat(MEGABYTE), '\u{1F600}'.repeat(MEGABYTE / 2), 'e\u0301'.repeat(MEGABYTE / 2), '\u0323\u0301'.repeat(MEGABYTE / 2), '%25'.repeat(MEGABYTE / 3), '../'.repeat(MEGABYTE / 3), 'https://' + '@'.repeat(MEGABYTE)];
@@ -137,8 +156,8 @@ describe('[E5] every operator is linear in the argument', () => {
   const objects: JsonValue[] = [Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`k${i}`, i]))];
   const cases: [Operator, PolicyValue][] = [
     ['eq', text('x')], ['neq', list(text('a'))], ['in', list(...Array.from({ length: 1000 }, (_, i) => text(`v${i}`)))], ['not_in', list(text('x'))], ['lt', int('1')],
-    ['regex', text('(a+)+$')], ['regex', text('^(a|aa)+b')], ['regex', text('(.*)(.*)(.*)x')], ['contains', text('aaab')], ['not_contains', text('b')], ['starts_with', text('a'.repeat(1000))],
-    ['ends_with', text('b')], ['glob', text('*a*a*a*b')], ['glob', text('*?*?*b')], ['path_within', text('/srv')], ['host_in', text('*.example.com')], ['max_length', int('600000')],
+    ['regex', text('(a+)+$')], ['regex', text('^(a|aa)+b')], ['regex', text('(.*)(.*)(.*)x')], ['contains', text('aaab')], ['contains', text(`${'a'.repeat(25_000)}b${'a'.repeat(25_000)}`)], ['regex', text('(?i)(?:a[ab]{900}c|b[ab]{900}d)')], ['not_contains', text('b')], ['starts_with', text('a'.repeat(1000))],
+    ['ends_with', text('b')], ['glob', text('*a*a*a*b')], ['glob', text('*?*?*b')], ['glob', text(`*${'a'.repeat(900)}?b*`)], ['path_within', text('/srv')], ['host_in', text('*.example.com')], ['max_length', int('600000')],
     ['type', text('string')], ['exists', { kind: 'bool', value: true }],
   ];
 

@@ -6,6 +6,7 @@
 import { InexactNumber } from '../json.ts';
 import type { JsonValue } from '../json.ts';
 import type { Operator, PolicyValue } from '../policy.ts';
+import { compileFind } from '../find-text.ts';
 import { compileGlob } from '../glob.ts';
 import { compileRegex } from '../regex.ts';
 import { compileHostIn } from './host-in.ts';
@@ -43,7 +44,7 @@ export function compileOperator(op: Operator, value: PolicyValue): Judge {
     case 'max_length':
       return maxLength(value);
     case 'regex':
-      return onText(regexOf(value));
+      return onThreeWayText(regexOf(value));
     case 'starts_with':
       return onText(anyText(value, (prefix) => (text) => text.startsWith(prefix)));
     case 'ends_with':
@@ -103,7 +104,6 @@ function isIn(items: readonly PolicyValue[], inside: Judged, outside: Judged): J
   };
 }
 
-
 function compares(op: 'lt' | 'lte' | 'gt' | 'gte', value: PolicyValue): Judge {
   const bound = numberOf(value);
   if (bound === null) throw new Error(`${op} needs a number`);
@@ -121,10 +121,10 @@ function compares(op: 'lt' | 'lte' | 'gt' | 'gte', value: PolicyValue): Judge {
 
 /** A text contains a text, a list contains an element that equals the value; nothing else contains anything, or lacks it. */
 function contains(value: PolicyValue, contained: Judged, lacking: Judged): Judge {
-  const needle = value.kind === 'string' ? value.value : null;
+  const find = value.kind === 'string' ? compileFind(value.value) : null;
   const equal = equals(value, HOLDS, FAILS);
   return (actual) => {
-    if (typeof actual === 'string') return needle === null ? UNFIT : actual.includes(needle) ? contained : lacking;
+    if (typeof actual === 'string') return find === null ? UNFIT : find(actual, 0) !== -1 ? contained : lacking;
     if (actual === undefined || !isList(actual)) return notOfItsType(actual);
     // Every element is looked at, so that an inexact number is an error wherever it stands.
     return actual.filter((element) => equal(element) === HOLDS).length > 0 ? contained : lacking;
@@ -167,10 +167,11 @@ function typeIs(names: readonly string[]): Judge {
   return (value) => judged(value !== undefined && types.some((type) => type(value)));
 }
 
-function regexOf(value: PolicyValue): (text: string) => boolean {
+/** A text that would take the expression too long is not judged, so that it is denied wherever the condition stands. */
+function regexOf(value: PolicyValue): (text: string) => Judged {
   const regex = compileRegex(textOf(value));
   if (!regex.ok) throw new Error(`regex: ${regex.reason}`);
-  return (text) => regex.test(text);
+  return (text) => (text.length > regex.maxLength ? UNFIT : judged(regex.test(text)));
 }
 
 /** One text, or a list of which any may match. */

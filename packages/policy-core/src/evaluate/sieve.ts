@@ -10,6 +10,7 @@
 import type { CallContext } from '../call.ts';
 import type { CounterStore } from '../counter.ts';
 import type { JsonObject } from '../json.ts';
+import { SHORT_NEEDLE } from '../find-text.ts';
 import type { Condition, PolicyValue } from '../policy.ts';
 import { HOLDS } from './judged.ts';
 import type { CompiledRule, Test } from './rule.ts';
@@ -157,12 +158,17 @@ function comparison({ path, op, value }: Condition): readonly Cell[] | null {
     case 'ends_with':
       return text === null ? null : [ENDS_WITH, name, text];
     case 'contains':
-      return text === null ? null : [CONTAINS, name, text];
+      return isNeedle(text) ? [CONTAINS, name, text] : null;
     case 'not_contains':
-      return text === null ? null : [LACKS, name, text];
+      return isNeedle(text) ? [LACKS, name, text] : null;
     default:
       return null;
   }
+}
+
+/** What can be looked for without preparation. */
+function isNeedle(text: string | null): text is string {
+  return text !== null && text.length <= SHORT_NEEDLE;
 }
 
 /** What an argument that is `===` to it surely equals; null where there is no such thing. */
