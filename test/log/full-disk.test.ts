@@ -1,12 +1,13 @@
 /** A disk that is really full: a small tmpfs. Where the machine does not let us mount one, the test says so and is skipped. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPlane } from '../../apps/control-plane/src/plane.ts';
 import type { Command } from '../../apps/control-plane/src/domain/command.ts';
 import { OPERATOR } from '../domain/story.ts';
+import { until } from '../world/process.ts';
 
 const disk = mkdtempSync(join(tmpdir(), 'portcullis-disk-'));
 let mounted = false;
@@ -37,12 +38,13 @@ function fill(): void {
 }
 
 describe('a full disk', () => {
-  it('[L2] acknowledges nothing that it cannot keep, takes a restriction all the same, and goes on when there is room', ({ skip }) => {
+  it('[L2] acknowledges nothing that it cannot keep, takes a restriction all the same, and goes on when there is room', async ({ skip }) => {
     if (!mounted) skip();
     const dataDir = join(disk, 'data');
-    const opened = openPlane({ dataDir, now: () => 1 });
+    const opened = openPlane({ dataDir, now: () => 1, ballastMs: 20 });
     if (!opened.ok) throw new Error(opened.problem);
     const { plane } = opened;
+    expect(plane.storage()).toEqual({ problem: null, ballast: true });
     expect(statSync(join(dataDir, 'ballast')).size).toBe(16 * 1024 * 1024);
     plane.execute(restrict('before'), OPERATOR);
     fill();
@@ -56,7 +58,7 @@ describe('a full disk', () => {
       const executed = plane.execute(token(n), OPERATOR);
       if (executed.ok) acknowledged++;
       else {
-        expect(executed.refusal).toMatchObject({ code: 'unavailable', message: expect.stringContaining('full') as string });
+        expect(executed.refusal).toMatchObject({ code: 'unavailable', message: expect.stringMatching(/full.*restrictions are still accepted/) as string });
         refusals++;
       }
     }
@@ -67,9 +69,21 @@ describe('a full disk', () => {
     expect(plane.execute(restrict('incident'), OPERATOR)).toMatchObject({ ok: true });
     expect(existsSync(join(dataDir, 'ballast'))).toBe(false);
     expect(plane.state().restrictions.size).toBe(2);
+    expect(plane.storage()).toEqual({ problem: null, ballast: false });
+    fill();
+    let refused: unknown;
+    for (let n = 0; n < 20_000 && refused === undefined; n++) {
+      const executed = plane.execute(restrict(`more ${n}`), OPERATOR);
+      if (!executed.ok) refused = executed.refusal;
+    }
+    expect(refused).toMatchObject({ code: 'unavailable', message: expect.stringMatching(/full.*no ballast left, so restrictions are refused as well/) as string });
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(readdirSync(dataDir).filter((name) => name.includes('ballast'))).toEqual([]);
 
     rmSync(join(disk, 'filler'));
     expect(plane.execute(token(9_999), OPERATOR)).toMatchObject({ ok: true });
+    await until('the ballast to be laid again', () => plane.storage().ballast);
+    expect(statSync(join(dataDir, 'ballast')).size).toBe(16 * 1024 * 1024);
     const before = plane.state();
     plane.close();
     const again = openPlane({ dataDir, now: () => 1 });

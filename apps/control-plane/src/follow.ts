@@ -1,5 +1,6 @@
 /** From the policy directory to the log: the watcher's offers are published, and what it cannot see is recorded. */
 import type { Meta } from './domain/command.ts';
+import type { PlaneState } from './domain/state.ts';
 import { gitFacts } from './git.ts';
 import type { Plane } from './plane.ts';
 import { createPublisher } from './publish.ts';
@@ -20,8 +21,19 @@ export interface FollowOptions {
   readonly onBug: (error: unknown) => void;
 }
 
+/** Changes of files that the log could not take. They are not in force, and are put to it again. */
+export interface Unrecorded {
+  readonly documents: number;
+  readonly sinceMs: number;
+  readonly reason: string;
+}
+
+export interface FollowStatus extends WatchStatus {
+  readonly unrecorded?: Unrecorded;
+}
+
 export interface Following {
-  readonly status: () => WatchStatus;
+  readonly status: () => FollowStatus;
   readonly close: () => Promise<void>;
 }
 
@@ -29,6 +41,7 @@ export interface Following {
 export function followDirectory({ plane, directory, pollOnly, removals, now, complain, onBug }: FollowOptions): Following {
   let retry: NodeJS.Timeout | undefined;
   let closed = false;
+  let missing: { readonly documents: Set<string>; readonly sinceMs: number; readonly reason: string } | undefined;
   const again = (offer: Offer): void => {
     clearTimeout(retry);
     if (!closed) retry = setTimeout(() => publisher.publish(offer), RETRY_MS);
@@ -39,8 +52,13 @@ export function followDirectory({ plane, directory, pollOnly, removals, now, com
     git: (changed) => gitFacts(directory, changed),
     now,
     onPublished: (executed, offer) => {
-      if (executed.ok) return;
-      complain(`The directory's change is not recorded: ${executed.refusal.message}`);
+      if (executed.ok) {
+        missing = undefined;
+        return;
+      }
+      const { message: reason } = executed.refusal;
+      if (missing?.reason !== reason) complain(`The directory's change is not recorded: ${reason}`);
+      missing = { documents: new Set([...(missing?.documents ?? []), ...differing(offer, plane.state())]), sinceMs: missing?.sinceMs ?? now(), reason };
       if (executed.refusal.code === 'unavailable') again(offer);
     },
     onBug,
@@ -61,7 +79,7 @@ export function followDirectory({ plane, directory, pollOnly, removals, now, com
     onRecovered: () => void plane.execute({ kind: 'watch-recovered' }, meta()),
   });
   return {
-    status: watcher.status,
+    status: () => ({ ...watcher.status(), ...(missing === undefined ? {} : { unrecorded: { ...missing, documents: missing.documents.size } }) }),
     close: async () => {
       closed = true;
       clearTimeout(retry);
@@ -69,4 +87,13 @@ export function followDirectory({ plane, directory, pollOnly, removals, now, com
       await publisher.idle();
     },
   };
+}
+
+/** What of an offer's news is not what is in force: at a start everything is news. */
+function differing({ documents, changed, removed }: Offer, { policies }: PlaneState): readonly string[] {
+  const isOther = (id: string): boolean => {
+    const file = documents.get(id);
+    return file?.kind !== 'content' || file.sha256 !== policies.get(id)?.content.textSha256;
+  };
+  return [...[...changed].filter(isOther), ...[...removed].filter((id) => policies.has(id))];
 }

@@ -14,7 +14,7 @@ import type { FoldShelf, KeptFold } from './fold-shelf.ts';
 import { openFoldShelf } from './fold-shelf.ts';
 import type { Recollection } from './history.ts';
 import { recollect } from './history.ts';
-import { dropBallast, layBallast } from './log/ballast.ts';
+import { ballastOf } from './log/ballast.ts';
 import { hasBegun, markBeginning, whyNotBegin } from './log/beginning.ts';
 import { DamagedLog } from './log/codec.ts';
 import { createKeyring, publicKeyText } from './log/keyring.ts';
@@ -34,6 +34,8 @@ import { createWriter } from './writer.ts';
 
 /** The data directory holds secrets. */
 const DATA_MODE = 0o700;
+/** A disk that was full is seldom full again within the minute. */
+const BALLAST_MS = 60_000;
 
 export interface PlaneOptions {
   readonly dataDir: string;
@@ -44,6 +46,8 @@ export interface PlaneOptions {
   readonly onBug?: (error: unknown) => void;
   /** How often folds are kept. Tests keep them often. */
   readonly folds?: FoldPace;
+  /** How often it is seen to that there is ballast. */
+  readonly ballastMs?: number;
 }
 
 export type OpenedPlane =
@@ -90,7 +94,10 @@ export function openPlane(options: PlaneOptions): OpenedPlane {
     const state = isNew ? initialise(opened, read.keys, options.now(), random) : opened.state;
     hasBegun(dataDir);
     if (!keyring.settle(state.log, state.publicKey)) return give(`the key in keys/plane.key is not the one of the log ${state.log}: bring the right one back from where it is kept`);
-    layBallast(dataDir, random);
+    const ballast = ballastOf(dataDir, random);
+    ballast.lay();
+    const upkeep = setInterval(ballast.lay, options.ballastMs ?? BALLAST_MS).unref();
+    undo.push(() => clearInterval(upkeep));
     const onBug = options.onBug ?? ((error: unknown) => process.emitWarning(error instanceof Error ? error : String(error)));
     const writer = createWriter({
       log: opened.log,
@@ -99,9 +106,10 @@ export function openPlane(options: PlaneOptions): OpenedPlane {
       state,
       policies: loadPolicies(state, opened.history),
       random,
-      makeRoom: () => dropBallast(dataDir),
+      ballast,
       onBug,
       close: once(() => {
+        clearInterval(upkeep);
         opened.check?.stop();
         opened.history.settle();
         store.close();

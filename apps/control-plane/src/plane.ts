@@ -25,8 +25,15 @@ export interface Plane {
   rotateKey(meta: Meta): Executed;
   /** Called after each commit, in order, with what was recorded and the state after it. */
   onRecorded(listener: (recorded: readonly Recorded[], state: PlaneState) => void): () => void;
+  /** Whether it can record: why not any more (null: it can), and whether there is room kept for restrictions on a full disk. */
+  storage(): Storage;
   readonly history: History;
   close(): void;
+}
+
+export interface Storage {
+  readonly problem: string | null;
+  readonly ballast: boolean;
 }
 
 /** Bytes by their SHA-256 (hex). A Map is one. */

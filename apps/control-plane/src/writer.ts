@@ -11,6 +11,7 @@ import { remembered } from './domain/idempotency.ts';
 import { outstanding } from './domain/outstanding.ts';
 import type { PlaneState } from './domain/state.ts';
 import type { Recollection } from './history.ts';
+import type { Ballast } from './log/ballast.ts';
 import { payloadHash } from './log/codec.ts';
 import type { Payload, Unsealed } from './log/codec.ts';
 import type { Keyring } from './log/keyring.ts';
@@ -27,8 +28,8 @@ export interface WriterParts {
   readonly state: PlaneState;
   readonly policies: ReadonlyMap<string, Policy>;
   readonly random: (bytes: number) => Uint8Array;
-  /** Gives up the space that was kept for a full disk; false where there is none left. */
-  readonly makeRoom: () => boolean;
+  /** Given up when the disk is full. */
+  readonly ballast: Pick<Ballast, 'lies' | 'drop'>;
   /** Told of a listener that threw, which must not keep others from learning, and of a disk that failed. */
   readonly onBug: (error: unknown) => void;
   readonly close: () => void;
@@ -41,7 +42,7 @@ export interface Writer extends Plane {
   readonly distrust: (problem: string) => void;
 }
 
-export function createWriter({ log, history, keyring, random, makeRoom, onBug, close, ...initial }: WriterParts): Writer {
+export function createWriter({ log, history, keyring, random, ballast, onBug, close, ...initial }: WriterParts): Writer {
   let { state, policies } = initial;
   let offered: OfferCommand | null = null;
   let contents: Contents = new Map();
@@ -76,7 +77,7 @@ export function createWriter({ log, history, keyring, random, makeRoom, onBug, c
     const decided = decide(state, command, meta, { policies, offered, past });
     if (!decided.ok) return decided;
     if (decided.events.length === 0) return { ok: true, recorded: [], state, replayed: false };
-    const recorded = withRoom(command, makeRoom, () => record(decided.events, meta, before.commandSha256));
+    const recorded = withRoom(command, ballast.drop, () => record(decided.events, meta, before.commandSha256));
     const after = state;
     notify(recorded, after);
     return { ok: true, recorded, state: after, replayed: false };
@@ -91,7 +92,7 @@ export function createWriter({ log, history, keyring, random, makeRoom, onBug, c
     try {
       return carryOut(command, meta);
     } catch (error) {
-      if (isFull(error)) return unavailable('the disk of the data directory is full, so nothing was recorded: make room and ask again; restrictions are still accepted while there is ballast');
+      if (isFull(error)) return unavailable(`the disk of the data directory is full, so nothing was recorded: make room and ask again; ${ballast.lies() ? 'restrictions are still accepted' : 'there is no ballast left, so restrictions are refused as well'}`);
       if (isBusy(error)) return unavailable('another program holds log.db (a backup, perhaps), so nothing was recorded: ask again');
       if (!isDiskFailure(error)) throw error;
       // A page that failed to reach the disk may read back as if it had: only a restart finds out what is there.
@@ -105,6 +106,7 @@ export function createWriter({ log, history, keyring, random, makeRoom, onBug, c
     state: () => state,
     policies: () => policies,
     outstanding: () => outstanding(state, offered),
+    storage: () => ({ problem: broken ?? null, ballast: ballast.lies() }),
     execute,
     rotateKey: (meta) => (broken === undefined ? replaceKey(keyring, state.log, (command) => execute(command, meta), () => broken === undefined) : unavailable(broken)),
     onRecorded(listener) {

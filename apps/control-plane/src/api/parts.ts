@@ -7,15 +7,15 @@ import type { Auth } from '../domain/events.ts';
 import type { OperatorToken } from '../domain/state.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Plane } from '../plane.ts';
-import type { WatchStatus } from '../watch/watch.ts';
+import type { FollowStatus } from '../follow.ts';
 import type { WriteBack } from './write-back.ts';
 
 export interface ApiParts {
   readonly plane: Plane;
   readonly fleet: Fleet;
   readonly decisions: DecisionStore;
-  /** How the watcher of the policy directory is. */
-  readonly watch: () => WatchStatus;
+  /** How the watcher of the policy directory is, and what of it the log could not take. */
+  readonly watch: () => FollowStatus;
   /** The policy directory, absolute. */
   readonly directory: string;
   /** Restores files on disk after a rollback. */

@@ -7,6 +7,8 @@ import type { BootRecord } from '../decisions/decisions.ts';
 import type { Outstanding } from '../domain/outstanding.ts';
 import type { HeldContent, Host, PlaneState, Refused } from '../domain/state.ts';
 import type { Fleet, ProxyView } from '../fleet/fleet.ts';
+import type { Unrecorded } from '../follow.ts';
+import type { Storage } from '../plane.ts';
 import type { ApiParts } from './parts.ts';
 
 /** The newest boots that the status looks at for gaps; older ones are in the store. */
@@ -22,6 +24,10 @@ export interface StatusView {
   readonly policies: readonly PolicyView[];
   readonly directory: string;
   readonly watch: { readonly state: 'starting' | 'watching' | 'failed'; readonly sinceMs: number; readonly lastScanAtMs: number | null; readonly problem: string | null };
+  /** Whether the log can be written (null) or why not, and whether room is kept for restrictions on a full disk. */
+  readonly storage: Storage;
+  /** Changes of files that the log could not take; null where there are none. */
+  readonly unrecorded: Unrecorded | null;
   readonly problems: readonly ProblemView[];
   readonly pendingRemovals: readonly PendingView[];
   readonly holds: readonly HoldView[];
@@ -89,6 +95,8 @@ export function statusView(parts: Pick<ApiParts, 'plane' | 'fleet' | 'decisions'
     policies: [...state.policies.values()].map(({ policy, since, sinceMs, content }) => ({ policy, since, sinceMs, textSha256: content.textSha256 })),
     directory: parts.directory,
     watch: { state: watch.state, sinceMs: watch.since, lastScanAtMs: watch.lastScanAt, problem: watch.problem?.message ?? null },
+    storage: parts.plane.storage(),
+    unrecorded: watch.unrecorded ?? null,
     problems: problemViews(parts.plane.outstanding()),
     pendingRemovals: pendingViews(parts.plane.outstanding()),
     holds: holdViews(state),

@@ -6,6 +6,7 @@ import type { PlaneOptions } from './command.ts';
 import { DEFAULT_TIMEOUT_MS, enforcedExit, progressLines, waitUntilEnforced } from './enforced.ts';
 import type { ExitCode } from './exit.ts';
 import { labelsText, restrictionText, shortId } from './happening.ts';
+import { storageLines } from './storage.ts';
 import { ago, moment, table } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -87,6 +88,7 @@ function statusLines(view: StatusView, fleet: readonly ProxyView[], nowMs: numbe
     `version ${view.version}${since}; log ${view.log}, ${view.size} events`,
     `${view.policies.length} policies from ${view.directory} (policies as of ${view.policiesVersion}, restrictions as of ${view.restrictionsVersion})`,
     watchLine(view, nowMs),
+    ...storageLines(view, nowMs),
     ...section('Restrictions in force', view.restrictions.map((one) => `${one.id}: denies ${restrictionText(one)} (${one.proxies} proxies), since ${moment(one.imposedAtMs)}${one.actorName === null ? '' : `, by ${one.actorName} (${shortId(one.actor)})`}. Reason: ${one.reason}`)),
     ...section('Problems: the last good content of these stays in force', view.problems.map((problem) => `${problem.file}:${problem.line}:${problem.column} ${problem.code} ${problem.message}`)),
     ...section('Removals that wait for you', view.pendingRemovals.map((one) => `${one.removes.join(', ')}: portcullis confirm ${one.change} --as admin`)),
