@@ -57,7 +57,7 @@ export async function logVerify(directory: string | undefined, options: VerifyOp
   if (typeof given === 'string') return refuse(given, terminal);
   if (directory === undefined) return withLog(options.data, terminal, ({ read }) => verifyWith(read, given, options, terminal));
   const root = path.resolve(terminal.cwd, directory);
-  return verifyWith((file) => (existsSync(path.join(root, file)) ? readFileSync(path.join(root, file)) : undefined), given, options, terminal);
+  return verifyWith((file) => readIfThere(`${root}/${file}`), given, options, terminal);
 }
 
 /** Without a key from elsewhere the log is held against the keys that it claims itself, and the reader is told so. */
@@ -122,6 +122,16 @@ async function withLog(data: string | undefined, terminal: Terminal, act: (log: 
   }
 }
 
+/** Asks once: an exported log is a file for each event and more. */
+function readIfThere(file: string): Buffer | undefined {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
+
 function readKey(file: string): VerifierKey | string {
   if (!existsSync(file)) return `There is no key at ${file}. Give the plane's verifier key with --key.`;
   const parsed = parseVerifierKey(readFileSync(file, 'utf8').trim());
@@ -151,7 +161,7 @@ function readOlder(file: string, { keys, restorations }: LogKeys): Checkpoint | 
 /** An empty or new directory, or an earlier export of the same log. */
 function mayWriteInto(out: string, key: VerifierKey | undefined): string | undefined {
   if (!existsSync(out) || readdirSync(out).length === 0) return undefined;
-  const there = claimedKey((file) => (existsSync(path.join(out, file)) ? readFileSync(path.join(out, file)) : undefined));
+  const there = claimedKey((file) => readIfThere(`${out}/${file}`));
   if (key !== undefined && there?.name === key.name && there.id === key.id) return undefined;
   return `${out} holds something else than an export of ${key?.name ?? 'this log'}. Choose an empty directory.`;
 }

@@ -2,7 +2,7 @@
  * What a published log's entries bind besides the tree: payloads by their hashes. Events' bodies, policy texts and models must be
  * there; reasons and names are salted and may have been erased, then their file is missing and everything else is valid all the same.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { bundlePath, decodeBundle, verifierKey } from '@portcullis/tlog';
 import type { FileReader, VerifierKey } from '@portcullis/tlog';
 
@@ -37,7 +37,7 @@ export function payloadCheck(read: FileReader): PayloadCheck {
     const bytes = read(where);
     if (bytes === undefined && erasable) erased += 1;
     else if (bytes === undefined) report({ code: 'PAYLOAD_MISSING', where, what: `event ${index} names it, and it is not there; bring it back from another copy` });
-    else if (createHash('sha256').update(bytes).digest('hex') !== sha256) report({ code: 'PAYLOAD_WRONG', where, what: `it is not what event ${index} recorded; compare it with another copy` });
+    else if (hash('sha256', bytes) !== sha256) report({ code: 'PAYLOAD_WRONG', where, what: `it is not what event ${index} recorded; compare it with another copy` });
     return bytes;
   };
   const checkContent = (sha256: string, index: number): void => {

@@ -81,5 +81,5 @@ export function isFull(error: unknown): boolean {
 
 /** Whether somebody else holds the file for longer than is waited: nothing was written, and it may be asked again. */
 export function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && /^SQLITE_(BUSY|LOCKED)/.test(error.code);
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && /^SQLITE_(BUSY|LOCKED|PROTOCOL)/.test(error.code);
 }

@@ -21,8 +21,6 @@ CREATE TABLE events(
 ) STRICT;
 CREATE UNIQUE INDEX events_id ON events(id);
 CREATE UNIQUE INDEX events_idem ON events(actor_id, idem_key, idem_n) WHERE idem_key IS NOT NULL;
-CREATE INDEX events_type ON events(type, seq);
-CREATE INDEX events_actor ON events(actor_id, seq);
 
 CREATE TABLE payloads(
   sha256 TEXT PRIMARY KEY CHECK(length(sha256) = 64),
