@@ -7,6 +7,7 @@ import type { Policy, Restriction } from '@portcullis/policy-core';
 import { effective } from '../guard/guard.ts';
 import { restore } from '../guard/restore.ts';
 import { fileSystem } from './disk.ts';
+import type { Disk } from './disk.ts';
 import { openLastGood } from './last-good.ts';
 
 const LOG = 'portcullis.test/1';
@@ -92,7 +93,7 @@ describe('what was in force last', () => {
       }
       writeFileSync(file, whole);
     }
-  });
+  }, 60_000);
 
   it('[P6] restrictions that cannot be read close the gate, they never fall back', async () => {
     const store = openLastGood(directory);
@@ -192,6 +193,32 @@ describe('what was in force last', () => {
     expect(effective(state)?.restrictions.map(({ id }) => id)).toEqual(['r2']);
   });
 
+  it('[W9] [P6] whenever the power fails, what was in force or what was being stored is; once stored, it is the latter', async () => {
+    const disk = forgetfulDisk();
+    const store = openLastGood('/', disk.disk);
+    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, ['r1']) });
+    await store.write({ kind: 'policies', version: 1, text: snapshot(1, 'a') });
+    const inForce = (): ReadonlySet<string> =>
+      new Set(disk.powerCuts().map((cut) => {
+        const now = effective(restore(LOG, 's', openLastGood('/', cut).read(), verify).state);
+        return now === null ? 'nothing' : `${now.policies.map(({ id }) => id).join()} ${now.restrictions.map(({ id }) => id).join()}`;
+      }));
+    const steps: [record: Parameters<typeof store.write>[0], before: string, after: string][] = [
+      [{ kind: 'restrictions', version: 2, text: restrict(2, 1, ['r2'], [], 1) }, 'a r1', 'a r2'],
+      [{ kind: 'policies', version: 3, text: snapshot(3, 'b', 2) }, 'a r2', 'b r2'],
+      [{ kind: 'restrictions', version: 4, text: restrict(4, 3, ['r2', 'r4'], [], 3) }, 'b r2', 'b r2,r4'],
+    ];
+    expect([...inForce()]).toEqual(['a r1']);
+    for (const [record, before, after] of steps) {
+      disk.onStep = () => {
+        for (const now of inForce()) expect([before, after]).toContain(now);
+      };
+      await store.write(record);
+      disk.onStep = () => undefined;
+      expect([...inForce()]).toEqual([after]);
+    }
+  });
+
   it('keeps the stale time across restarts, also when the clock was set back', () => {
     const store = openLastGood(directory);
     expect(store.readStale(1_000)).toBe(0);
@@ -201,3 +228,66 @@ describe('what was in force last', () => {
     expect(store.readStale(0)).toBe(Number.MAX_SAFE_INTEGER);
   });
 });
+
+interface ForgetfulDisk {
+  readonly disk: Disk;
+  /** Called after everything that was done to the disk. */
+  onStep: () => void;
+  /** Every disk that a power cut might leave now: of the names given and taken since the folder was synced any part, of what was not synced no byte. */
+  powerCuts(): Disk[];
+}
+
+function forgetfulDisk(): ForgetfulDisk {
+  type Names = Map<string, { bytes: Uint8Array; synced: boolean }>;
+  let durable: Names = new Map();
+  let since: ((names: Names) => void)[] = [];
+  const names = (changes = since): Names => {
+    const left: Names = new Map(durable);
+    for (const change of changes) change(left);
+    return left;
+  };
+  const step = (change?: (names: Names) => void): Promise<void> => {
+    if (change !== undefined) since.push(change);
+    forgetful.onStep();
+    return Promise.resolve();
+  };
+  const unused = (): never => {
+    throw new Error('records are not stored so');
+  };
+  const reading = (now: () => Names): Pick<Disk, 'makeFolder' | 'names' | 'read' | 'ageMs' | 'remove' | 'create' | 'rename'> => ({
+    makeFolder: () => undefined,
+    names: () => [...now().keys()],
+    read: (file) => Buffer.from(now().get(file.slice(1))?.bytes ?? unused()),
+    ageMs: () => 0,
+    remove: unused, create: unused, rename: unused,
+  });
+  const forgetful: ForgetfulDisk = {
+    onStep: () => undefined,
+    disk: {
+      ...reading(names),
+      writeDurably: async (file, bytes) => {
+        const inode = { bytes, synced: false };
+        await step((left) => void left.set(file.slice(1), inode));
+        inode.synced = true;
+        await step();
+      },
+      renameLater: (from, to) => {
+        const inode = names().get(from.slice(1)) ?? unused();
+        return step((left) => void (left.delete(from.slice(1)), left.set(to.slice(1), inode)));
+      },
+      syncFolder: () => {
+        durable = names();
+        since = [];
+        return step();
+      },
+      namesLater: () => Promise.resolve([...names().keys()]),
+      removeLater: (file) => step((left) => void left.delete(file.slice(1))),
+    },
+    powerCuts: () =>
+      Array.from({ length: 2 ** since.length }, (_, part) => {
+        const left: Names = new Map([...names(since.filter((_change, index) => (part & (1 << index)) !== 0))].map(([name, { bytes, synced }]) => [name, { bytes: synced ? bytes : new Uint8Array(), synced }]));
+        return { ...reading(() => left), writeDurably: unused, renameLater: unused, syncFolder: unused, namesLater: unused, removeLater: unused };
+      }),
+  };
+  return forgetful;
+}
