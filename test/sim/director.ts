@@ -87,7 +87,7 @@ function nextPolicies(world: World): ReadonlyMap<string, Policy> {
 
 /** Kinds of trouble; each is over by itself after a while. */
 export const TROUBLES = [
-  'calls', 'drops', 'reorders', 'duplicates', 'lies', 'latency', 'partition', 'plane cut off', 'slow reader', 'reset', 'plane killed', 'plane killed before it told', 'plane says goodbye', 'proxy killed',
+  'calls', 'drops', 'policies withheld', 'reorders', 'duplicates', 'lies', 'latency', 'partition', 'plane cut off', 'slow reader', 'reset', 'plane killed', 'plane killed before it told', 'plane says goodbye', 'proxy killed',
   'proxy killed, record damaged', 'power cut', 'clock forward', 'clock back', 'suspend', 'plane clock forward', 'plane clock back', 'plane suspended', 'disk full', 'disk slow', 'intruder',
 ] as const;
 
@@ -105,6 +105,9 @@ export function trouble(world: World): void {
     case 'drops':
       weather.drop = 0.2;
       return over(4_000, () => void (weather.drop = 0));
+    case 'policies withheld':
+      weather.withheld = true;
+      return over(10_000, () => void (weather.withheld = false));
     case 'reorders':
       weather.delay = 0.3;
       return over(6_000, () => void (weather.delay = 0));
@@ -139,7 +142,7 @@ export function trouble(world: World): void {
       void plane.stop();
       return over(2_000 + random.below(10_000), () => restartPlane(world));
     case 'proxy killed':
-      return restartLater(world, [proxy], random.below(2) * random.below(40_000));
+      return restartLater(world, [random.pick([proxy, ...world.proxies.filter((one) => world.record(one).pending)])], random.below(2) * random.below(40_000));
     case 'proxy killed, record damaged':
       return damage(world, proxy);
     case 'power cut':
@@ -221,7 +224,7 @@ function clockBack(world: World, { machine }: SimHost): void {
 /** From here on nothing goes wrong. */
 export function heal(world: World): void {
   const { weather, plane, planeMachine } = world;
-  Object.assign(weather, { drop: 0, delay: 0, duplicate: 0, lie: 0, latencyMs: 10 });
+  Object.assign(weather, { drop: 0, delay: 0, duplicate: 0, lie: 0, withheld: false, latencyMs: 10 });
   weather.cutOff.clear();
   planeMachine.resume();
   for (const host of world.hosts) {

@@ -4,6 +4,7 @@
  */
 import { linkLimits } from '@portcullis/policy-core';
 import type { Held, Mark, Restriction } from '@portcullis/policy-core';
+import { ANSWER_MS } from '../../apps/control-plane/src/domain/link.ts';
 import { forbids } from './history.ts';
 import type { History } from './history.ts';
 import type { Connection, Frame } from './network.ts';
@@ -16,6 +17,8 @@ export interface Record {
   floor: number;
   policies: Mark | null;
   restrictions: Mark | null;
+  /** A lift waits for policies. */
+  pending: boolean;
   /** Restrictions in sets that it acknowledged. */
   readonly obeyed: Map<string, Restriction>;
   /** When the newest statement that reached this boot was made, in true time; null before the first. */
@@ -35,7 +38,7 @@ export interface Record {
 }
 
 export function newRecord(): Record {
-  return { floor: 0, policies: null, restrictions: null, obeyed: new Map(), toldAt: null, lastToldAt: null, damaged: false, seen: { policies: -1, restrictions: -1 }, current: null, looked: '', durable: '', lookedAt: 0 };
+  return { floor: 0, policies: null, restrictions: null, pending: false, obeyed: new Map(), toldAt: null, lastToldAt: null, damaged: false, seen: { policies: -1, restrictions: -1 }, current: null, looked: '', durable: '', lookedAt: 0 };
 }
 
 /** Clocks are read in whole milliseconds, and a lease may be dated a heartbeat ahead: clocks of two machines never run alike. */
@@ -126,6 +129,7 @@ export function acknowledged(proxy: SimProxy, held: Held, by: 'ack' | 'heartbeat
   }
   known.policies = held.policies;
   known.restrictions = held.restrictions;
+  known.pending = held.pending;
   if (held.restrictions !== null) {
     const at = history.versions.find(({ version }) => version === held.restrictions?.version);
     for (const restriction of at === undefined ? [] : history.restrictions(at, proxy.host.id, proxy.server)) known.obeyed.set(restriction.id, restriction);
@@ -150,10 +154,14 @@ export interface Talk {
   welcomed: boolean;
   /** Contents that the proxy's boot has refused for good, as this process of the plane knows; shared by its connections. */
   readonly barred: Set<string>;
+  /** Which process of the plane it is. */
+  readonly planeBoot: number;
+  /** What was said and not answered, by lane: the version, and when. */
+  readonly waits: Map<string, { readonly version: number; readonly at: number }>;
 }
 
-export function newTalk(barred: Set<string>): Talk {
-  return { snapshots: 0, greeted: false, welcomed: false, barred };
+export function newTalk(barred: Set<string>, planeBoot: number): Talk {
+  return { snapshots: 0, greeted: false, welcomed: false, barred, planeBoot, waits: new Map() };
 }
 
 interface Outer {
@@ -162,15 +170,17 @@ interface Outer {
 }
 
 /** [W1] [W5] [W6]: what the plane says, and when. */
-export function planeSays(connection: Connection, talk: Talk, frame: Frame): string | null {
+export function planeSays(connection: Connection, talk: Talk, frame: Frame, now: number): string | null {
   const outer = JSON.parse(frame.text) as Outer;
   if (!talk.greeted && outer.frame !== 'challenge') return `[W1] the plane says ${outer.frame} on connection ${connection.id} before anybody said hello`;
   if (outer.frame === 'welcome') {
     if (connection.proxy === null) return `[W1] the plane welcomes an intruder`;
     talk.welcomed = true;
     talk.snapshots = 0;
+    talk.waits.clear();
   } else if (!talk.welcomed && outer.frame !== 'challenge' && outer.frame !== 'goodbye') return `[W1] the plane says ${outer.frame} before it welcomed`;
-  const digest = outer.header === undefined ? undefined : (JSON.parse(outer.header) as { digest?: string }).digest;
+  const { digest, version } = outer.header === undefined ? {} : (JSON.parse(outer.header) as { readonly digest?: string; readonly version?: number });
+  if (version !== undefined && (outer.frame === 'snapshot' || outer.frame === 'restrict' || outer.frame === 'advance')) talk.waits.set(outer.frame, { version, at: now });
   if (digest !== undefined && talk.barred.has(digest)) return `[W5] content ${digest.slice(0, 8)} is offered again to a proxy that refused it`;
   if (outer.frame === 'snapshot') {
     talk.snapshots += 1;
@@ -185,12 +195,37 @@ export function planeHears(talk: Talk, frame: Frame): void {
   if (said === null) return;
   if (said.frame === 'hello') talk.greeted = true;
   if (said.frame === 'ack' || said.frame === 'nack' || said.frame === 'heartbeat') talk.snapshots = 0;
+  answered(talk, said);
   if (said.frame === 'nack' && said.kind !== 'transient' && said.digest !== null && said.part !== 'link') talk.barred.add(said.digest!);
 }
 
-function parse(text: string): { readonly frame: string; readonly kind?: string; readonly digest?: string | null; readonly part?: string } | null {
+interface Said extends Partial<Pick<Held, 'policies' | 'restrictions' | 'pending'>> {
+  readonly frame: string;
+  readonly kind?: string;
+  readonly digest?: string | null;
+  readonly part?: string;
+}
+
+function answered({ waits }: Talk, said: Said): void {
+  if (said.frame === 'nack') waits.clear();
+  if (said.frame !== 'ack' && said.frame !== 'heartbeat') return;
+  const [policies, restrictions] = [said.policies?.version ?? -1, said.restrictions?.version ?? -1];
+  const reached = { snapshot: policies, restrict: restrictions, advance: said.pending === true ? -1 : Math.max(policies, restrictions) };
+  for (const [lane, { version }] of waits) if (reached[lane as keyof typeof reached] >= version) waits.delete(lane);
+}
+
+/** [W7]: who does not answer is given up, so that it comes back and learns what it missed. `since`: the plane's clock was right from then on. */
+export function givesUp(connection: Connection, talk: Talk | undefined, since: number, now: number): string | null {
+  if (talk === undefined || connection.plane.readyState !== 1) return null;
+  for (const [lane, { version, at }] of talk.waits) {
+    if (now - Math.max(at, since) > ANSWER_MS + 2 * linkLimits.HEARTBEAT_MS) return `[W7] ${connection.proxy ?? 'an intruder'} has not answered ${lane}@${version} for ${Math.round(now - at)} ms, and is still connected`;
+  }
+  return null;
+}
+
+function parse(text: string): Said | null {
   try {
-    return JSON.parse(text) as { frame: string };
+    return JSON.parse(text) as Said;
   } catch {
     return null;
   }

@@ -3,7 +3,7 @@
  * changed bits, signed by another key. Some lies need the plane's own key: two contents under one version, or frames of another log;
  * what would be in force already without a lie (a version that nobody has seen yet) is not told, because nobody could tell.
  */
-import { canonicalJson, digestOf, policiesBody, restrictionsBody, signedFrame, signHeader } from '@portcullis/policy-core';
+import { canonicalJson, digestOf, identityOf, inCut, policiesBody, restrictionsBody, signedFrame, signHeader } from '@portcullis/policy-core';
 import type { Cut, Mark, PartName, SignedKind } from '@portcullis/policy-core';
 import { policyOf } from '../fleet/world.ts';
 import type { Random } from '../random.ts';
@@ -24,12 +24,13 @@ export interface Victim {
 export interface Liar {
   /** Everything that the plane says passes by here. */
   overhear(frame: Frame, server: string): void;
-  /** A frame that the plane did not say now; null where this lie cannot be told yet. */
-  lie(kind: Lie, victim: Victim): Frame | null;
+  /** A frame that the plane did not say now, while it says `instead`; null where this lie cannot be told yet. */
+  lie(kind: Lie, victim: Victim, instead: Frame): Frame | null;
 }
 
 /** Frames that are remembered: the first ones are the oldest, and the best to show again. */
 const MAX_REMEMBERED = 400;
+const MAX_LATEST = 40;
 
 interface Outer {
   readonly frame: string;
@@ -41,6 +42,7 @@ interface Outer {
 export function makeLiar(options: { readonly random: Random; readonly plane: Keys; readonly thief: Keys; readonly log: string; readonly now: () => number }): Liar {
   const { random, plane, thief, log, now } = options;
   const heard: { readonly frame: Frame; readonly server: string; readonly outer: Outer }[] = [];
+  const latest: { readonly frame: Frame; readonly outer: Outer }[] = [];
   const any = (of: (outer: Outer, server: string) => boolean): { readonly frame: Frame; readonly outer: Outer } | null => {
     const fitting = heard.filter(({ outer, server }) => of(outer, server));
     return fitting.length === 0 ? null : random.pick(fitting);
@@ -53,12 +55,12 @@ export function makeLiar(options: { readonly random: Random; readonly plane: Key
   };
   const enforced = ({ outer }: { readonly outer: Outer }): boolean => ['snapshot', 'restrict', 'advance'].includes(outer.frame);
 
-  function lie(kind: Lie, victim: Victim): Frame | null {
+  function lie(kind: Lie, victim: Victim, instead: Frame): Frame | null {
     switch (kind) {
       case 'old':
         return again(any((_outer, server) => server === victim.server));
       case 'other-audience':
-        return again(any((_outer, server) => server !== victim.server));
+        return otherAudience(victim);
       case 'forged':
         return content(victim, { by: thief, log, version: highest(victim) + 1 + random.below(3) });
       case 'truncated': {
@@ -66,12 +68,13 @@ export function makeLiar(options: { readonly random: Random; readonly plane: Key
         return found === null ? null : made(found.frame.text.slice(0, random.below(found.frame.text.length)));
       }
       case 'swapped': {
-        const [one, other] = [any((outer) => outer.body !== undefined), any((outer) => outer.body !== undefined)];
-        return one === null || other === null ? null : made(JSON.stringify({ ...one.outer, body: other.outer.body }));
+        const now = JSON.parse(instead.text) as Outer;
+        const one = now.body === undefined ? any((outer) => outer.body !== undefined)?.outer : now;
+        const other = any((outer) => outer.frame === one?.frame && outer.body !== one.body);
+        return one === undefined || other === null ? null : made(JSON.stringify({ ...one, body: other.outer.body }));
       }
       case 'bit-flip': {
-        const found = any((outer) => enforced({ outer }) || outer.frame === 'heartbeat');
-        return found === null ? null : made(flipped(found.frame.text));
+        return made(flipped(instead.text));
       }
       case 'two-contents':
         return twoContents(victim);
@@ -93,6 +96,16 @@ export function makeLiar(options: { readonly random: Random; readonly plane: Key
         // A statement about what is current, held back: it must not count as fresh.
         return again(any((outer) => outer.frame === 'heartbeat'));
     }
+  }
+
+  /** The newest that was said to somebody else. */
+  function otherAudience({ server, cut }: Victim): Frame | null {
+    const isOther = ({ outer }: { readonly outer: Outer }): boolean => {
+      if (!enforced({ outer })) return false;
+      const theirs = (JSON.parse(outer.header!) as { readonly cut: Cut }).cut;
+      return theirs.server !== server || !inCut(theirs, identityOf(cut));
+    };
+    return again(latest.findLast(isOther) ?? null);
   }
 
   /** Content that permits everything: what an attacker wants. */
@@ -127,8 +140,11 @@ export function makeLiar(options: { readonly random: Random; readonly plane: Key
   return {
     lie,
     overhear: (frame, server) => {
-      if (heard.length < MAX_REMEMBERED) heard.push({ frame, server, outer: JSON.parse(frame.text) as Outer });
-      else heard[random.below(MAX_REMEMBERED)] = { frame, server, outer: JSON.parse(frame.text) as Outer };
+      const one = { frame, server, outer: JSON.parse(frame.text) as Outer };
+      latest.push(one);
+      if (latest.length > MAX_LATEST) latest.shift();
+      if (heard.length < MAX_REMEMBERED) heard.push(one);
+      else heard[random.below(MAX_REMEMBERED)] = one;
     },
   };
 }

@@ -75,6 +75,8 @@ export interface Machine {
   awake(action: () => void): void;
   /** When its wall clock was changed or it woke last, in true time. */
   readonly disturbedAt: number;
+  /** When it woke last, in true time. */
+  readonly wokeAt: number;
   /** When its wall clock was set back last, on its monotonic one. */
   readonly setBackAtMono: number;
   start(): Process;
@@ -97,6 +99,7 @@ export function makeMachine(name: string, time: Time, wallSkewMs: number): Machi
   let slept = 0;
   let offset = EPOCH + wallSkewMs;
   let disturbedAt = Number.NEGATIVE_INFINITY;
+  let wokeAt = Number.NEGATIVE_INFINITY;
   let setBackAtMono = Number.NEGATIVE_INFINITY;
   const waiting: (() => void)[] = [];
   const monoMs = (): number => (asleepSince ?? time.now()) - slept;
@@ -118,7 +121,7 @@ export function makeMachine(name: string, time: Time, wallSkewMs: number): Machi
       if (asleepSince === null) return;
       slept += time.now() - asleepSince;
       asleepSince = null;
-      disturbedAt = time.now();
+      disturbedAt = wokeAt = time.now();
       for (const action of waiting.splice(0)) action();
     },
     get suspended() {
@@ -126,6 +129,9 @@ export function makeMachine(name: string, time: Time, wallSkewMs: number): Machi
     },
     get disturbedAt() {
       return disturbedAt;
+    },
+    get wokeAt() {
+      return wokeAt;
     },
     get setBackAtMono() {
       return setBackAtMono;

@@ -12,7 +12,7 @@ import type { Random } from '../random.ts';
 import { makeDisk } from './disk.ts';
 import { makeHistory } from './history.ts';
 import type { History } from './history.ts';
-import { acknowledged, checkProxy, newRecord, newTalk, planeHears, planeSays } from './laws.ts';
+import { acknowledged, checkProxy, givesUp, newRecord, newTalk, planeHears, planeSays } from './laws.ts';
 import type { Record, Talk } from './laws.ts';
 import { makeLiar } from './liar.ts';
 import type { Liar } from './liar.ts';
@@ -50,6 +50,7 @@ export interface World {
   readonly kill: (proxy: SimProxy) => void;
   readonly broken: string | null;
   readonly breakLaw: (law: string) => void;
+  readonly unanswered: () => string | null;
   readonly story: readonly string[];
   readonly hash: () => string;
   readonly coverage: ReadonlyMap<string, number>;
@@ -61,6 +62,8 @@ export interface Weather {
   delay: number;
   duplicate: number;
   lie: number;
+  /** Snapshots never arrive. */
+  withheld: boolean;
   latencyMs: number;
   /** Machines that no packet reaches. */
   readonly cutOff: Set<Machine>;
@@ -77,6 +80,7 @@ export async function makeWorld(seed: number): Promise<World> {
   const story: string[] = [];
   const digest = createHash('sha256');
   let broken: string | null = null;
+  let askedAt = 0;
   const breakLaw = (law: string): void => void (broken ??= `seed ${seed} at ${Math.round(time.now())} ms: ${law}`);
   const tell = (line: string): void => {
     const whole = `${time.now().toFixed(0).padStart(7)} ${line}`;
@@ -93,7 +97,7 @@ export async function makeWorld(seed: number): Promise<World> {
   const [planeKeys, thief] = [makeKeys(1, real), makeKeys(2, real)];
   let counter = 0;
   const randomBytes = (bytes: number): Uint8Array => createHash('sha256').update(`${seed} ${counter++}`).digest().subarray(0, bytes);
-  const weather: Weather = { drop: 0, delay: 0, duplicate: 0, lie: 0, latencyMs: 10, cutOff: new Set() };
+  const weather: Weather = { drop: 0, delay: 0, duplicate: 0, lie: 0, withheld: false, latencyMs: 10, cutOff: new Set() };
   const records = new Map<SimProxy, Record>();
   const record = (proxy: SimProxy): Record => records.get(proxy) ?? (records.set(proxy, newRecord()), records.get(proxy)!);
   const talks = new Map<Connection, Talk>();
@@ -120,7 +124,7 @@ export async function makeWorld(seed: number): Promise<World> {
     meddle: (connection, direction, frame) => meddle(connection, direction, frame),
     sent: (connection, direction, frame) => {
       if (direction === 'down') {
-        const law = planeSays(connection, talkOf(connection), frame);
+        const law = planeSays(connection, talkOf(connection), frame, time.now());
         if (law !== null) breakLaw(law);
         const proxy = proxyOf(connection);
         if (proxy !== undefined) liar.overhear(frame, proxy.server);
@@ -141,7 +145,7 @@ export async function makeWorld(seed: number): Promise<World> {
     const who = `${proxyOf(connection)?.running?.boot ?? 'intruder'} ${planeBoot()}`;
     const barred = refusals.get(who) ?? new Set();
     refusals.set(who, barred);
-    const made = newTalk(barred);
+    const made = newTalk(barred, planeBoot());
     talks.set(connection, made);
     return made;
   }
@@ -186,7 +190,7 @@ export async function makeWorld(seed: number): Promise<World> {
   function meddle(connection: Connection, direction: 'down' | 'up', frame: Frame): readonly (Frame & { readonly delay: number })[] {
     const out: (Frame & { readonly delay: number })[] = [];
     const add = (one: Frame, delay = 0): void => void out.push({ ...one, delay });
-    if (dice.chance(weather.drop)) {
+    if (dice.chance(weather.drop) || (weather.withheld && frame.text.startsWith('{"frame":"snapshot"'))) {
       saw('drop', direction);
       connection.tampered = true;
     } else if (dice.chance(weather.delay)) {
@@ -201,21 +205,23 @@ export async function makeWorld(seed: number): Promise<World> {
     }
     const proxy = proxyOf(connection);
     if (direction === 'down' && proxy !== undefined && dice.chance(weather.lie)) {
-      const lie = tellLie(proxy);
+      const lie = tellLie(proxy, frame);
       if (lie !== null) {
         connection.tampered = true;
-        if (dice.chance(0.3)) out.pop();
-        add(lie, dice.below(2) * dice.below(1_000));
+        const how = dice.pick(['instead', 'before', 'after', 'later'] as const);
+        if (how === 'instead') out.pop();
+        if (how === 'before') out.unshift({ ...lie, delay: 0 });
+        else add(lie, how === 'later' ? dice.below(1_000) : 0);
       }
     }
     return out;
   }
 
-  function tellLie(proxy: SimProxy): Frame | null {
+  function tellLie(proxy: SimProxy, instead: Frame): Frame | null {
     const kind = dice.pick(LIES_TOLD);
     const labels = plane.state().hosts.get(proxy.host.id)?.labels ?? {};
     const status = proxy.running?.link.status();
-    const lie = liar.lie(kind, { server: proxy.server, cut: { server: proxy.server, labels: { ...labels } }, policies: status?.policies ?? null, restrictions: status?.restrictions ?? null });
+    const lie = liar.lie(kind, { server: proxy.server, cut: { server: proxy.server, labels: { ...labels } }, policies: status?.policies ?? null, restrictions: status?.restrictions ?? null }, instead);
     if (lie !== null) saw(`lie: ${kind}`, `${proxy.name} ${digestOf(lie.text).slice(0, 6)}`);
     return lie;
   }
@@ -279,11 +285,11 @@ export async function makeWorld(seed: number): Promise<World> {
       end.on('error', () => undefined);
       let open = true;
       end.on('close', () => void (open = false));
-      const junk = dice.pick(['', '{}', '{"frame":"ack"}', '{"frame":"goodbye"}', 'x'.repeat(linkLimits.MAX_HELLO_BYTES + 1)]);
+      const junk = dice.pick(['', '', '', '{}', '{"frame":"ack"}', '{"frame":"goodbye"}', 'x'.repeat(linkLimits.MAX_HELLO_BYTES + 1)]);
       if (junk !== '') process.after(200, () => end.send(junk));
       // It may take a while until there is a connection at all.
       process.after(20_000 + linkLimits.HELLO_MS, () => {
-        if (open && !planeMachine.suspended && planeMachine.disturbedAt < since && [...network.connections].some((connection) => connection.client === end && !connection.dead && time.now() - connection.openedAt > 6_000 + linkLimits.HELLO_MS && !weather.cutOff.has(gamma.machine) && connection.plane.readyState === 1)) {
+        if (open && !planeMachine.suspended && planeMachine.wokeAt < since && [...network.connections].some((connection) => connection.client === end && !connection.dead && time.now() - connection.openedAt > 6_000 + linkLimits.HELLO_MS && !weather.cutOff.has(gamma.machine) && connection.plane.readyState === 1)) {
           breakLaw(`[W1] somebody who said no hello is still connected after ${Math.round(time.now() - since)} ms`);
         }
         process.kill();
@@ -294,6 +300,13 @@ export async function makeWorld(seed: number): Promise<World> {
       return broken;
     },
     breakLaw,
+    unanswered: () => {
+      if (time.now() - askedAt < LOOK_EVERY_MS) return null;
+      askedAt = time.now();
+      const since = Math.max(planeMachine.disturbedAt, planeMachine.suspended ? Number.POSITIVE_INFINITY : 0);
+      const here = [...network.connections].filter((connection) => plane.running?.stopping === false && talks.get(connection)?.planeBoot === planeBoot());
+      return here.map((connection) => givesUp(connection, talks.get(connection), since, time.now())).find((law) => law !== null) ?? null;
+    },
     story,
     hash: () => digest.copy().digest('hex'),
     coverage,
@@ -310,6 +323,8 @@ export function settle(): Promise<void> {
 
 /** Runs the next thing that happens, and checks every proxy that it may have touched. */
 export async function step(world: World): Promise<void> {
+  const stuck = world.unanswered();
+  if (stuck !== null) return world.breakLaw(stuck);
   if (!world.time.step()) throw new Error('a world in which nothing happens any more');
   await settle();
   const scene = { history: world.history, now: world.time.now, record: world.record };

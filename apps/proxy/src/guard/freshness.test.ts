@@ -40,8 +40,8 @@ describe('freshness', () => {
     expect(staleMs(state, at(1_000, 3_600_000))).toBe(3_600_000);
     expect(staleMs(state, at(20_000, -3_600_000))).toBe(20_000);
     const noticed = ticked(state, at(1_000, 3_600_000));
-    expect(staleMs(noticed, at(2_000, 2_000))).toBe(3_600_000);
-    expect(leaseAgeMs(noticed, at(2_000, 2_000))).toBe(3_600_000);
+    expect(staleMs(noticed, at(2_000, 2_000))).toBe(3_601_000);
+    expect(leaseAgeMs(noticed, at(2_000, 2_000))).toBe(3_601_000);
   });
 
   it('[P3] a plane whose clock is set back or forward makes nothing younger', () => {
@@ -70,5 +70,11 @@ describe('freshness', () => {
     expect(staleMs(back, slept)).toBe(66_000);
     const waiting = ticked(startStale(0, at(0)), at(5_000, 5_000 - 3_600_000));
     expect(staleMs(waiting, slept)).toBeGreaterThanOrEqual(66_000);
+  });
+
+  it('[P3] a clock that is set back after a sleep does not stand still', () => {
+    const woken = ticked(fresh(), at(5_000, 65_000));
+    const back = ticked(woken, at(10_000, 60_000));
+    expect(staleMs(back, at(20_000, 70_000))).toBe(80_000);
   });
 });

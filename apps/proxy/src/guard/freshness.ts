@@ -70,21 +70,21 @@ export function holding(state: Freshness, version: number | null): Freshness {
 }
 
 /**
- * Takes note of the time, so that no clock that is set back makes anything younger. One that was is reckoned from where it is now: else the
- * sleep that follows would pass for what it was set back by.
+ * Takes note of the time, so that no clock that is set back makes anything younger. Where the two clocks have parted (a sleep, a clock that was
+ * set) both are reckoned from where they are now: else the wall clock, set back by so much and asleep for as long, would have stood still.
  */
 export function ticked(state: Freshness, now: Clocks): Freshness {
   const planeMs = planeNow(state, now);
-  const anchor = state.anchor === null || !wasSetBack(state.anchor, now) ? state.anchor : { ...now, planeMs };
-  const before = wasSetBack(state.before, now) ? { ...now, staleMs: state.before.staleMs + elapsed(state.before, now) } : state.before;
+  const anchor = state.anchor === null || !haveParted(state.anchor, now) ? state.anchor : { ...now, planeMs };
+  const before = haveParted(state.before, now) ? { ...now, staleMs: state.before.staleMs + elapsed(state.before, now) } : state.before;
   return { ...state, planeMs, anchor, before };
 }
 
 /** More than two clocks ever drift apart between two looks at them. */
-const SET_BACK_MS = 1_000;
+const PARTED_MS = 1_000;
 
-function wasSetBack(since: Clocks, now: Clocks): boolean {
-  return now.monoMs - since.monoMs - (now.wallMs - since.wallMs) > SET_BACK_MS;
+function haveParted(since: Clocks, now: Clocks): boolean {
+  return Math.abs(now.monoMs - since.monoMs - (now.wallMs - since.wallMs)) > PARTED_MS;
 }
 
 /** For how long what is held has not been known to be current, in milliseconds; 0 = fresh. */
