@@ -1,11 +1,11 @@
 /** What `serve` says as it happens: one line per event, and for a refusal everything that its author needs to mend it. */
-import { formatProblem } from '@portcullis/policy-core';
 import type { Policy } from '@portcullis/policy-core';
 import { defaultServer } from '@portcullis/policy-core';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { changes, happening } from './cli/happening.ts';
-import { printableLines } from './cli/printable.ts';
+import { printable } from './cli/printable.ts';
+import { problemLines } from './cli/problem-lines.ts';
 import type { Recorded } from './domain/events.ts';
 
 /** Problems printed for one refused document; `portcullis check` prints them all. */
@@ -18,9 +18,9 @@ export function announcement(recorded: Recorded): readonly string[] {
     case 'PolicySetPublished':
       return [said(recorded, `published version ${seq}: ${changes(event.changes)}${event.git === null ? '' : ` (commit ${event.git.commit.slice(0, 10)}, ${event.git.claimedAuthor}: ${event.git.subject})`}`)];
     case 'ChangeRefused': {
-      const problems = event.problems.slice(0, MAX_PROBLEMS).flatMap((problem) => printableLines(formatProblem(problem)).split('\n'));
+      const problems = event.problems.slice(0, MAX_PROBLEMS).flatMap(problemLines);
       const more = event.problems.length - MAX_PROBLEMS;
-      return [...problems, ...(more > 0 ? [`… and ${more} more: portcullis check shows them all`] : []), said(recorded, `${event.why === 'removal' ? 'waiting' : 'refused'} ${event.message}${confirmText(event.change)}`)];
+      return [...problems, ...(more > 0 ? [`… and ${more} more: portcullis check shows them all`] : []), said(recorded, `${event.why === 'removal' ? 'waiting' : 'refused'} ${event.message}`)];
     }
     case 'RestrictionImposed':
       return [said(recorded, `version ${seq}: restriction ${happening(recorded)}; reason: ${event.restriction.reason}`)];
@@ -29,12 +29,8 @@ export function announcement(recorded: Recorded): readonly string[] {
   }
 }
 
-function confirmText(change: string | null): string {
-  return change === null ? '' : ` -> npx --no portcullis confirm ${change} --as admin`;
-}
-
 function said({ atMs }: Recorded, text: string): string {
-  return printableLines(`${new Date(atMs).toISOString().slice(11, 19)} ${text}`);
+  return printable(`${new Date(atMs).toISOString().slice(11, 19)} ${text}`);
 }
 
 /** The two lines to paste for a first proxy: this machine joins, and a first server is wrapped. */

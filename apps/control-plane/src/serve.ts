@@ -12,6 +12,7 @@ import { createHttpServer, listen } from './api/listen.ts';
 import { createWriteBack } from './api/write-back.ts';
 import { EXIT } from './cli/exit.ts';
 import type { ExitCode } from './cli/exit.ts';
+import { printable } from './cli/printable.ts';
 import { NO_BALLAST } from './cli/storage.ts';
 import type { Terminal } from './cli/terminal.ts';
 import { makeClosers } from './closers.ts';
@@ -89,7 +90,7 @@ async function openAll(config: ServeConfig, terminal: Terminal, closers: Closers
   writeDiscovery(config.home, { url, log: plane.state().log, publicKey: plane.state().publicKey, tokens: tokens.files, pid: process.pid, dataDir: config.data, startedAt: new Date(startedAtMs).toISOString() });
   voice.started({ url, config, plane, recoveryKeyPath: initialised?.recoveryKeyPath ?? null });
   if (!plane.storage().ballast) terminal.err(NO_BALLAST);
-  current.following = followDirectory({ plane, directory: config.policies, pollOnly: config.pollOnly, removals: config.removals, now: terminal.now, complain: terminal.err, onBug: voice.bug });
+  current.following = followDirectory({ plane, directory: config.policies, pollOnly: config.pollOnly, removals: config.removals, now: terminal.now, complain: (line) => terminal.err(printable(line)), onBug: voice.bug });
   closers.add('the watcher', current.following.close);
   return undefined;
 }

@@ -15,12 +15,12 @@ const DECISION: Like = { atMs: 0, host: '', server: '', kind: '', name: '', deci
 /** By path. What is not here must be an object, and no more is asked of it. */
 const ANSWERS: readonly (readonly [path: RegExp, like: Like])[] = [
   [/^GET \/v1\/status$/, {
-    log: '', version: 0, size: 0, policiesVersion: 0, restrictionsVersion: 0, directory: '', policies: [{ policy: '' }], watch: { state: '', sinceMs: 0 }, problems: [{ file: '', line: 0, column: 0, code: '', message: '' }],
+    log: '', version: 0, size: 0, policiesVersion: 0, restrictionsVersion: 0, directory: '', policies: [{ policy: '' }], watch: { state: '', sinceMs: 0 }, storage: { ballast: false }, problems: [{ file: '', line: 0, column: 0, code: '', message: '' }],
     pendingRemovals: [{ change: '', removes: [''] }], holds: [{ policy: '', content: '' }], restrictions: [RESTRICTION], fleet: { proxies: 0, hosts: 0, current: 0, behind: 0, refused: 0, offline: 0 }, decisions: { lost: 0, gaps: [{ host: '', missing: 0 }] },
   }],
   [/^GET \/v1\/proxies$/, { proxies: [PROXY] }],
   [/^GET \/v1\/hosts$/, { hosts: [{ host: '', name: '', proxies: 0, connected: 0, enrolledAtMs: 0, revoked: false, labels: {} }] }],
-  [/^GET \/v1\/enforced$/, { enforced: [{ host: '', server: '', policiesVersion: 0, restrictionsVersion: 0, fromMs: 0, toMs: 0 }] }],
+  [/^GET \/v1\/enforced$/, { enforced: [{ hostName: '', server: '', certainty: '', policiesVersion: 0, restrictionsVersion: 0, fromMs: 0, toMs: 0 }] }],
   [/^GET \/v1\/wait$/, { version: 0, wanted: 0, enforcing: 0, tookMs: [0], missing: [{ hostName: '', server: '', why: '' }], notReached: [{ hostName: '', server: '', lastSeen: 0 }] }],
   [/^GET \/v1\/decisions$/, { decisions: [DECISION] }],
   [/^GET \/v1\/log$/, { events: [EVENT] }],

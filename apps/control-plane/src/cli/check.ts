@@ -3,7 +3,7 @@
  * document at once, the tests inside the documents, and what only the whole set shows.
  */
 import { createHash } from 'node:crypto';
-import { checkPolicySet, formatProblem } from '@portcullis/policy-core';
+import { checkPolicySet } from '@portcullis/policy-core';
 import type { Policy, Problem } from '@portcullis/policy-core';
 import { judgeDocument } from '../judgement.ts';
 import type { Judgement } from '../judgement.ts';
@@ -11,7 +11,7 @@ import { findDocuments, readDocument, stampOf } from './documents.ts';
 import type { Document, DocumentSet } from './documents.ts';
 import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
-import { printableLines } from './printable.ts';
+import { problemLines } from './problem-lines.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What `serve` takes for the policy directory when nobody says. */
@@ -105,7 +105,7 @@ function print(report: CheckReport, options: CheckOptions, terminal: Terminal): 
     );
     return;
   }
-  for (const problem of report.problems) terminal.out(printableLines(formatProblem(problem)));
+  for (const line of report.problems.flatMap(problemLines)) terminal.out(line);
   if (report.files === 0) terminal.err('No policy files (*.yaml, *.yml) were found. Name the file or directory that holds them.');
   terminal.out(summary(report));
 }

@@ -3,7 +3,7 @@ import { connect } from './connection.ts';
 import type { Answered, As, Connection, Failure } from './connection.ts';
 import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
-import { printableLines } from './printable.ts';
+import { printable } from './printable.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface PlaneOptions {
@@ -17,7 +17,7 @@ export async function withPlane(options: PlaneOptions, terminal: Terminal, act: 
   return connected.ok ? act(connected.value) : fail(connected.failure, options, terminal);
 }
 
-/** Prints what was answered, or says why nothing was. */
+/** Prints what was answered, or says why nothing was. Each of `lines` stays one line, whatever names and reasons are in it. */
 export function show<T>(answered: Answered<T>, options: PlaneOptions, terminal: Terminal, lines: (value: T) => readonly string[]): ExitCode {
   if (!answered.ok) return fail(answered.failure, options, terminal);
   print(answered.value, options, terminal, lines);
@@ -25,7 +25,7 @@ export function show<T>(answered: Answered<T>, options: PlaneOptions, terminal: 
 }
 
 export function print<T>(value: T, options: PlaneOptions, terminal: Terminal, lines: (value: T) => readonly string[]): void {
-  terminal.out(options.json === true ? JSON.stringify(value) : rendered(value, lines).map(printableLines).join('\n'));
+  terminal.out(options.json === true ? JSON.stringify(value) : rendered(value, lines).map(printable).join('\n'));
 }
 
 /** An answer in the plane's own form with something in it that this version of the commands does not know. */

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
-import { compilePolicies, decide, defaultServer, formatProblem, isPlumbing, memoryCounters } from '@portcullis/policy-core';
+import { compilePolicies, decide, defaultServer, isPlumbing, memoryCounters } from '@portcullis/policy-core';
 import type { Decision, Enforcement, Policy } from '@portcullis/policy-core';
 import { judgeDocument } from '../judgement.ts';
 import { readCall } from './call-line.ts';
@@ -14,7 +14,8 @@ import type { AskedCall } from './call-line.ts';
 import { readDocument, reasonOf } from './documents.ts';
 import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
-import { printableLines } from './printable.ts';
+import { printable } from './printable.ts';
+import { problemLines } from './problem-lines.ts';
 import type { Terminal } from './terminal.ts';
 
 /** A test over a fleet names some dozens of identities; beyond this the oldest compiled forms are dropped. */
@@ -56,8 +57,8 @@ export async function evaluateCalls(options: EvalOptions, terminal: Terminal): P
 function load(file: string, terminal: Terminal): Policy | undefined {
   const read = readDocument({ shown: file, absolute: path.resolve(terminal.cwd, file) });
   const judgement = read.ok ? judgeDocument({ id: path.basename(file), bytes: read.bytes }) : { policy: null, problems: [read.problem] };
-  for (const problem of judgement.problems) terminal.err(printableLines(formatProblem({ ...problem, file })));
-  if (judgement.policy === null) terminal.err(`${file} has errors, so that it decides nothing. Mend it, then ask again.`);
+  for (const line of judgement.problems.flatMap((problem) => problemLines({ ...problem, file }))) terminal.err(line);
+  if (judgement.policy === null) terminal.err(`${printable(file)} has errors, so that it decides nothing. Mend it, then ask again.`);
   return judgement.policy ?? undefined;
 }
 

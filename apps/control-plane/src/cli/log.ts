@@ -7,6 +7,7 @@ import { show as showAnswer, withPlane } from './command.ts';
 import type { PlaneOptions } from './command.ts';
 import type { ExitCode } from './exit.ts';
 import { happening, restrictionText, shortId } from './happening.ts';
+import { linesOf, printable } from './printable.ts';
 import { moment, table } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -80,8 +81,8 @@ export async function show(version: number, policy: string | undefined, options:
   return withPlane(options, terminal, async (plane) => {
     if (policy === undefined) return showAnswer(await plane.get<VersionView>(`/v1/versions/${version}`), options, terminal, versionLines);
     const text = await plane.get<{ readonly text: string; readonly note: string | null }>(`/v1/versions/${version}/policy`, { id: policy });
-    if (text.ok && text.value.note !== null && options.json !== true) terminal.err(text.value.note);
-    return showAnswer(text, options, terminal, (found) => [found.text.replace(/\n$/, '')]);
+    if (text.ok && text.value.note !== null && options.json !== true) terminal.err(printable(text.value.note));
+    return showAnswer(text, options, terminal, (found) => linesOf(found.text.replace(/\n$/, '')));
   });
 }
 
@@ -129,7 +130,7 @@ function diffLines(view: DiffView, asText: boolean): readonly string[] {
     ...view.notes,
     ...view.imposed.map((one) => `+ restriction ${one.id}: denies ${restrictionText(one)}`),
     ...view.ended.map((one) => `- restriction ${one.id}: denied ${restrictionText(one)}`),
-    ...(asText ? view.texts.map((text) => text.unified.trimEnd()) : view.changes.flatMap(changeLines)),
+    ...(asText ? view.texts.flatMap((text) => linesOf(text.unified.trimEnd())) : view.changes.flatMap(changeLines)),
   ];
   if (!asText && view.texts.length > view.changes.length) lines.push('(Some texts differ in comments, order or layout only: --text shows them.)');
   return lines.length === 0 ? [`Nothing changed between ${view.from} and ${view.to}.`] : lines;

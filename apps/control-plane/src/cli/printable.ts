@@ -10,9 +10,9 @@ export function printable(text: string): string {
   return text.replace(UNSAFE, (character) => `\\u{${character.charCodeAt(0).toString(16)}}`);
 }
 
-/** Several lines: line feeds stay, tabs become two spaces. */
-export function printableLines(text: string): string {
-  return text.replaceAll('\t', '  ').split('\n').map(printable).join('\n');
+/** The lines of a text that was asked for as such, a policy's or a difference's; tabs become two spaces. Each is still to be made printable. */
+export function linesOf(text: string): readonly string[] {
+  return text.replaceAll('\t', '  ').split('\n');
 }
 
 /** `text`, cut to `width` with an ellipsis where it is longer. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { printable, printableLines, shorten } from './printable.ts';
+import { linesOf, printable, shorten } from './printable.ts';
 import { ago, moment, table } from './table.ts';
 
 describe('tables', () => {
@@ -31,7 +31,7 @@ describe('text from elsewhere', () => {
       expect(shown).toContain('\\u{');
     }
     expect(printable('Zoë 😀 名')).toBe('Zoë 😀 名');
-    expect(printableLines('a\tb\n\u001bc')).toBe('a  b\n\\u{1b}c');
+    expect(linesOf('a\tb\n\u001bc').map(printable)).toEqual(['a  b', '\\u{1b}c']);
   });
 
   it('is shortened by characters, not by halves of them', () => {

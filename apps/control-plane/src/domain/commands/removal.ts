@@ -32,7 +32,7 @@ export function removalWaits(removals: Removals): ChangeRefused | undefined {
   const why = reasonToWait(removals);
   if (why === undefined) return undefined;
   const change = changeId(removals.state, removals.gone);
-  const message = `${why}. What is gone stays in force: bring the files back, or confirm with: portcullis confirm ${change}`;
+  const message = `${why}. What is gone stays in force: bring the files back, or confirm with: portcullis confirm ${change} --as admin`;
   return { type: 'ChangeRefused', policy: null, textSha256: null, why: 'removal', problems: [], message, change, removes: removals.gone };
 }
 
