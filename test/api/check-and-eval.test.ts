@@ -139,7 +139,7 @@ describe('eval', () => {
   });
 
   it('[P2] denies lines that it cannot read as one call, keeps the lines aligned, and answers 2', async () => {
-    const bad = ['{', '[]', '{"tool":"a","tool":"b"}', '{"tool":"a","uri":"b"}', '{}', '{"tool":1}', '{"tool":"a","surprise":1}', '{"tool":"a","at":"yesterday"}', '{"tool":"a","labels":{"a":1}}', '{"tool":"a","outcome":"x"}', '{"tool":"a","arguments":[]}', '{"uri":"x:y","arguments":{}}'];
+    const bad = ['{', '[]', '{"tool":"a","tool":"b"}', '{"tool":"a","uri":"b"}', '{}', '{"tool":1}', '{"tool":"a","surprise":1}', '{"tool":"a","at":"yesterday"}', '{"tool":"a","labels":{"a":1}}', '{"tool":"a","outcome":"x"}', '{"tool":"a","arguments":[]}', '{"uri":"x:y","arguments":{"a":1}}', '{"method":"tools/call"}'];
     const done = await portcullis(['eval', '--policy', write('files.yaml', GOOD)], [...bad, '{"tool":"read_file"}'].join('\n'));
     expect(done.code).toBe(2);
     const decisions = done.stdout.trim().split('\n').map((line) => JSON.parse(line) as { decision: string; reason: string });

@@ -15,6 +15,7 @@ export type { Form as PlumbingForm, Sender as PlumbingSender } from './plumbing.
 export type { ParsedPolicy } from './parse/policy.ts';
 export { parsePolicy } from './parse/policy.ts';
 export { MAX_POLICY_BYTES } from './parse/source.ts';
+export { rfc3339Ms } from './parse/timestamp.ts';
 export { policySchema } from './schema/json-schema.ts';
 export type { Restriction } from './restriction.ts';
 export type { Labels, ProxyIdentity, Selector } from './selector.ts';

@@ -1,5 +1,5 @@
 /** One line of `portcullis eval --calls`: a call, and what else its decision may depend on. */
-import { InexactNumber, parseStrict } from '@portcullis/policy-core';
+import { InexactNumber, parseStrict, rfc3339Ms } from '@portcullis/policy-core';
 import type { Call, JsonObject, JsonValue, Outcome } from '@portcullis/policy-core';
 
 /** As the proxy: deeper arguments are refused there too. */
@@ -8,8 +8,10 @@ const LIMITS = { maxDepth: 128, maxValues: 1_000_000 };
 const KINDS = ['tool', 'method', 'uri', 'prompt'] as const;
 const KEYS: ReadonlySet<string> = new Set([...KINDS, 'arguments', 'server', 'labels', 'client', 'at', 'outcome']);
 const OUTCOMES: readonly JsonValue[] = ['ok', 'error', 'tool_error', 'none'] satisfies readonly Outcome[];
-/** RFC 3339, with the zone that makes it one moment. */
-const MOMENT = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+/** How a call of these methods is asked. Judged by the method alone it could pass where its tool, resource or prompt is denied. */
+const ASKED_OTHERWISE: ReadonlyMap<string, string> = new Map([
+  ['tools/call', 'tool'], ['prompts/get', 'prompt'], ['resources/read', 'uri'], ['resources/subscribe', 'uri'], ['resources/unsubscribe', 'uri'],
+]);
 
 export interface AskedCall {
   readonly call: Call;
@@ -58,14 +60,25 @@ function callOf(asked: JsonObject): Call | string {
       return { kind: 'tool', name, arguments: given };
     case 'prompt':
       return { kind: 'prompt', name, arguments: given };
-    case 'method':
-      return { kind: 'method', method: name, params: given };
+    case 'method': {
+      const refusal = namesMore(name, given);
+      return refusal ?? { kind: 'method', method: name, params: given };
+    }
     case 'uri':
-      if (Object.hasOwn(asked, 'arguments')) return 'a resource is read by its URI alone, without arguments';
+      if (Object.keys(given).length > 0) return 'a resource is read by its URI alone, so its arguments are empty or left out';
       return { kind: 'resource', method: 'resources/read', uri: name };
     default:
       return kind satisfies never;
   }
+}
+
+/** Why a method says less than what policies decide about; null where it does not. */
+function namesMore(method: string, given: JsonObject): string | null {
+  const key = ASKED_OTHERWISE.get(method);
+  if (key !== undefined) return `${method} is asked as {${JSON.stringify(key)}: …}, because policies decide about what it names`;
+  if (method === 'completion/complete' && Object.hasOwn(given, 'ref')) return 'a completion is judged as its method and as the prompt or resource that its ref names: ask both, the method without ref';
+  if (method === 'subscriptions/listen' && Object.keys(given).length > 0) return 'each resource that subscriptions/listen names is judged: ask it as {"uri": …}, and the method without arguments';
+  return null;
 }
 
 function isObject(value: JsonValue | undefined): value is JsonObject {
@@ -86,9 +99,7 @@ function labelsOf(value: JsonValue | undefined): Readonly<Record<string, string>
 
 function momentOf(value: JsonValue | undefined, nowMs: number): number | undefined {
   if (value === undefined || value === null) return nowMs;
-  if (typeof value !== 'string' || !MOMENT.test(value)) return undefined;
-  const ms = Date.parse(value);
-  return Number.isNaN(ms) ? undefined : ms;
+  return typeof value === 'string' ? (rfc3339Ms(value) ?? undefined) : undefined;
 }
 
 function no(message: string): Read {

@@ -2,13 +2,13 @@
  * `portcullis eval`: what one policy document decides about calls, one JSON object a line in, one decision a line out. The
  * same code decides as in the proxy; counters start empty and live as long as the command.
  */
-import { createInterface } from 'node:readline';
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { compilePolicies, decide, defaultServer, isPlumbing, memoryCounters } from '@portcullis/policy-core';
 import type { Decision, Enforcement, Policy } from '@portcullis/policy-core';
 import { judgeDocument } from '../judgement.ts';
+import { linesOf } from './byte-lines.ts';
 import { readCall } from './call-line.ts';
 import type { AskedCall } from './call-line.ts';
 import { readDocument, reasonOf } from './documents.ts';
@@ -20,6 +20,9 @@ import type { Terminal } from './terminal.ts';
 
 /** A test over a fleet names some dozens of identities; beyond this the oldest compiled forms are dropped. */
 const MAX_COMPILED = 256;
+
+/** Asks nothing and is answered by nothing: a last line feed, or space between calls. */
+const BLANK = /^[ \t\r]*$/;
 
 export interface EvalOptions {
   readonly policy: string;
@@ -35,10 +38,10 @@ export async function evaluateCalls(options: EvalOptions, terminal: Terminal): P
   let malformed = 0;
   let number = 0;
   try {
-    for await (const line of createInterface({ input: open(options.calls ?? '-', terminal), crlfDelay: Infinity })) {
+    for await (const line of linesOf(open(options.calls ?? '-', terminal))) {
       number += 1;
-      if (line.trim() === '') continue;
-      const asked = readCall(line, terminal.now());
+      if (line.ok && BLANK.test(line.text)) continue;
+      const asked = line.ok ? readCall(line.text, terminal.now()) : line;
       if (asked.ok) terminal.out(JSON.stringify(shown(judge(asked.call))));
       else {
         terminal.out(JSON.stringify(unparsable(asked.message)));

@@ -25,9 +25,13 @@ export function goTimestamp(text: string): string | null {
   return `${date} ${two(hour)}:${two(minute)}:${two(second)}${fraction === '' ? '' : `.${fraction}`} ${zone}`;
 }
 
-/** Only the full form, which a test's `at` must have: RFC 3339 with a zone. Returns milliseconds since 1970, or null. */
-export function rfc3339Ms(text: string): number | null {
-  if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/.test(text) || goTimestamp(text) === null) return null;
+/** RFC 3339 (section 5.6) without a leap second, which no clock here has; up to nanoseconds. */
+const RFC3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
+
+/** A moment with its zone, as the `at` of a test and of a call has it, in milliseconds since 1970; null for anything else. `t` and `z` may be small. */
+export function rfc3339Ms(written: string): number | null {
+  const text = written.toUpperCase();
+  if (!RFC3339.test(text) || goTimestamp(text) === null) return null;
   // Date.parse is exact for three fraction digits only, so the rest is cut off.
   const ms = Date.parse(text.replace(/(\.\d{3})\d+/, '$1'));
   return Number.isNaN(ms) ? null : ms;
