@@ -1,12 +1,13 @@
 /** `portcullis log`, `show`, `diff`: the past. */
 import type { PolicyDifference } from '../domain/diff.ts';
+import type { ReachDifferences } from '../domain/reach.ts';
 import type { Recorded } from '../domain/events.ts';
 import type { PolicyInForce, RestrictionInForce } from '../domain/state.ts';
 import type { Restriction } from '@portcullis/policy-core';
 import { show as showAnswer, withPlane } from './command.ts';
 import type { PlaneOptions } from './command.ts';
 import type { ExitCode } from './exit.ts';
-import { happening, restrictionText, shortId } from './happening.ts';
+import { happening, labelsText, restrictionText, shortId } from './happening.ts';
 import { linesOf, printable } from './printable.ts';
 import { moment, table } from './table.ts';
 import type { Terminal } from './terminal.ts';
@@ -22,7 +23,8 @@ export interface LogOptions extends PlaneOptions {
 
 interface Page {
   readonly events: readonly Recorded[];
-  readonly names: Names;
+  /** Not there from a plane of an older version. */
+  readonly names?: Names;
   readonly next: number | null;
 }
 
@@ -36,7 +38,7 @@ export async function log(options: LogOptions, terminal: Terminal): Promise<Exit
   return withPlane(options, terminal, async (plane) => {
     const { limit = DEFAULT_LIMIT, before, from, type, policy, actor } = options;
     const page = await plane.get<Page>('/v1/log', { limit, before, from, types: type?.join(','), policy, actor });
-    return showAnswer(page, options, terminal, ({ events, names, next }) => [
+    return showAnswer(page, options, terminal, ({ events, names = {}, next }) => [
       ...(events.length === 0 ? ['Nothing of the kind is recorded.'] : eventLines(events, names)),
       ...(next === null ? [] : [`Older: add --before ${next}`]),
     ]);
@@ -71,7 +73,8 @@ interface VersionView {
   readonly version: number;
   readonly note: string | null;
   readonly event: Recorded;
-  readonly names: Names;
+  /** Not there from a plane of an older version. */
+  readonly names?: Names;
   readonly policies: readonly PolicyInForce[];
   readonly restrictions: readonly RestrictionInForce[];
 }
@@ -86,7 +89,7 @@ export async function show(version: number, policy: string | undefined, options:
   });
 }
 
-function versionLines({ version, note, event, names, policies, restrictions }: VersionView): readonly string[] {
+function versionLines({ version, note, event, names = {}, policies, restrictions }: VersionView): readonly string[] {
   return [
     ...(note === null ? [] : [note]),
     `version ${version}, ${moment(event.atMs)}, by ${actorText(event, names)}: ${happening(event)}`,
@@ -111,6 +114,8 @@ interface DiffView {
   readonly to: number;
   readonly notes: readonly string[];
   readonly changes: readonly PolicyDifference[];
+  /** Not there from a plane of an older version. */
+  readonly reach?: ReachDifferences;
   readonly texts: readonly { readonly policy: string; readonly unified: string }[];
   readonly imposed: readonly Restriction[];
   readonly ended: readonly Restriction[];
@@ -130,11 +135,31 @@ function diffLines(view: DiffView, asText: boolean): readonly string[] {
     ...view.notes,
     ...view.imposed.map((one) => `+ restriction ${one.id}: denies ${restrictionText(one)}`),
     ...view.ended.map((one) => `- restriction ${one.id}: denied ${restrictionText(one)}`),
-    ...(asText ? view.texts.flatMap((text) => linesOf(text.unified.trimEnd())) : view.changes.flatMap(changeLines)),
+    ...(asText ? view.texts.flatMap((text) => linesOf(text.unified.trimEnd())) : [...view.changes.flatMap(changeLines), ...reachLines(view.reach)]),
   ];
   if (!asText && view.texts.length > view.changes.length) lines.push('(Some texts differ in comments, order or layout only: --text shows them.)');
   return lines.length === 0 ? [`Nothing changed between ${view.from} and ${view.to}.`] : lines;
 }
+
+/** What the change means to those who call. */
+function reachLines(reach: ReachDifferences | undefined): readonly string[] {
+  if (reach === undefined || reach.changes.length === 0) return [];
+  const { changes, cut } = reach;
+  const more = changes.length - MAX_REACH;
+  return [
+    'For callers:',
+    ...changes.slice(0, MAX_REACH).map(({ server, labels, tool, visible, calls }) => {
+      const seen = visible.before === visible.after ? [] : [visible.after ? 'visible' : 'hidden'];
+      const called = calls.before === calls.after ? [] : [OUTLOOK[calls.after]];
+      return `  ${server} ${tool}${labelsText(labels)}: ${[...seen, ...called].join(', ')}`;
+    }),
+    ...(more > 0 || cut ? [`  and ${more > 0 ? `${more} more` : 'more than is looked at'}; --json has ${cut ? 'what was looked at' : 'all'}`] : []),
+  ];
+}
+
+/** Lines about tools; a change of a default is about all of them. */
+const MAX_REACH = 50;
+const OUTLOOK = { allowed: 'every call allowed', denied: 'every call denied', depends: 'calls allowed as rules say' } as const;
 
 const MARK = { added: '+', removed: '-', changed: '~' } as const;
 

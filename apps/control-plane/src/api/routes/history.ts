@@ -4,6 +4,9 @@ import { z } from '@hono/zod-openapi';
 import type { Restriction } from '@portcullis/policy-core';
 import type { PlaneState } from '../../domain/state.ts';
 import { diffPolicySets } from '../../domain/diff.ts';
+import { diffReach } from '../../domain/reach.ts';
+import type { Regime } from '../../domain/reach.ts';
+import type { Plane } from '../../plane.ts';
 import { answer, refuse } from '../answer.ts';
 import { declare } from '../declare.ts';
 import type { Api, ApiParts } from '../parts.ts';
@@ -48,7 +51,7 @@ export function addHistory(api: Api, parts: ApiParts): void {
   addVersions(api, parts);
   declare(
     api,
-    { method: 'get', path: '/v1/diff', action: 'read', summary: 'What changed between two versions', answers: '`changes`: by policy, structure and unified text; `restrictions` imposed and ended.', query: z.object({ from: whole, to: whole }) },
+    { method: 'get', path: '/v1/diff', action: 'read', summary: 'What changed between two versions', answers: '`changes`: by policy, structure and unified text; `reach`: for each tool that is named, what became visible or hidden, allowed or denied outright; restrictions `imposed` and `ended`.', query: z.object({ from: whole, to: whole }) },
     ({ query }) => {
       const from = resolveVersion(plane.history, query.from);
       const to = resolveVersion(plane.history, query.to);
@@ -111,8 +114,17 @@ function difference({ plane }: ApiParts, from: ResolvedVersion, to: ResolvedVers
     notes: [from.note, to.note].filter((note) => note !== null),
     changes: diffPolicySets(models(before), models(after)),
     texts,
+    reach: diffReach(regimeOf(plane, before), regimeOf(plane, after)),
     imposed: restrictionsOnlyIn(after, before),
     ended: restrictionsOnlyIn(before, after),
+  };
+}
+
+/** Another policy that stayed may still decide about a tool, so that all of them are asked. */
+function regimeOf({ history }: Plane, state: PlaneState): Regime {
+  return {
+    policies: [...state.policies.values()].flatMap(({ content }) => history.model(content.modelSha256) ?? []),
+    restrictions: [...state.restrictions.values()].map(({ restriction }) => restriction),
   };
 }
 

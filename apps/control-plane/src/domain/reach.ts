@@ -1,0 +1,135 @@
+/**
+ * What a change means to callers: for each tool that a policy of either version names, on each server that one names, whether it became visible
+ * or hidden, and whether calls of it are now allowed or denied whatever their arguments. The very code that decides in proxies is asked.
+ */
+import { compileGlob, compilePolicies, decide, defaultServer, isExact, memoryCounters, selectRestrictions, visibility } from '@portcullis/policy-core';
+import type { Labels, Policy, Restriction, Rule } from '@portcullis/policy-core';
+
+/** One version's policies and restrictions. */
+export interface Regime {
+  readonly policies: Iterable<Policy>;
+  readonly restrictions: readonly Restriction[];
+}
+
+/** `allowed` and `denied`: whatever the arguments, the time and the counters are. */
+export type Outlook = 'allowed' | 'denied' | 'depends';
+
+export interface ReachDifference {
+  readonly server: string;
+  /** Of the hosts that it is said of; a policy asks for them. */
+  readonly labels: Labels;
+  readonly tool: string;
+  readonly visible: { readonly before: boolean; readonly after: boolean };
+  readonly calls: { readonly before: Outlook; readonly after: Outlook };
+}
+
+export interface ReachDifferences {
+  readonly changes: readonly ReachDifference[];
+  /** Whether there was more to look at than is looked at. */
+  readonly cut: boolean;
+}
+
+/** Audiences looked at: servers by the label combinations that policies ask for. */
+const MAX_AUDIENCES = 200;
+/** Labels of one policy are combined as long as there are no more of them. */
+const MAX_COMBINATIONS = 16;
+/** Tools looked at on one server. */
+const MAX_TOOLS = 2_000;
+/** Differences told; beyond it nobody reads on. */
+const MAX_CHANGES = 1_000;
+
+/** Ordered by server, labels and tool. Upstreams are the hosts' business: `match.upstream` is taken as met. */
+export function diffReach(before: Regime, after: Regime): ReachDifferences {
+  const [old, now] = [[...before.policies], [...after.policies]];
+  const all = [...new Set([...old, ...now])];
+  const audiences = audiencesOf(all);
+  const restrictions = [...before.restrictions, ...after.restrictions];
+  const changes: ReachDifference[] = [];
+  let cut = audiences.length > MAX_AUDIENCES;
+  for (const { server, labels } of audiences.slice(0, MAX_AUDIENCES)) {
+    const was = outlookOf(old, before.restrictions, server, labels);
+    const is = outlookOf(now, after.restrictions, server, labels);
+    const tools = toolsOf([...was.policies, ...is.policies], restrictions);
+    cut ||= tools.length > MAX_TOOLS;
+    for (const tool of tools.slice(0, MAX_TOOLS)) {
+      const visible = { before: was.visible(tool), after: is.visible(tool) };
+      const calls = { before: was.calls(tool), after: is.calls(tool) };
+      if (visible.before === visible.after && calls.before === calls.after) continue;
+      if (changes.length === MAX_CHANGES) return { changes, cut: true };
+      changes.push({ server, labels, tool, visible, calls });
+    }
+  }
+  return { changes, cut };
+}
+
+interface Audience {
+  readonly server: string;
+  readonly labels: Labels;
+}
+
+function audiencesOf(policies: readonly Policy[]): readonly Audience[] {
+  const servers = [...new Set(policies.flatMap((policy) => [...policy.match.server.filter(isExact), ...(policy.admits ? [defaultServer(policy)] : [])]))].filter(isExact).sort();
+  const combinations = new Map<string, Labels>([['[]', {}]]);
+  for (const policy of policies) for (const labels of labelsOf(policy)) combinations.set(JSON.stringify(Object.entries(labels).sort()), labels);
+  const ordered = [...combinations].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, labels]) => labels);
+  return servers.flatMap((server) => ordered.map((labels) => ({ server, labels })));
+}
+
+/** The label values that a policy asks for word for word, in every combination. */
+function labelsOf({ match }: Policy): readonly Labels[] {
+  let combined: readonly (readonly (readonly [string, string])[])[] = [[]];
+  for (const [label, values] of Object.entries(match.labels)) {
+    combined = combined.flatMap((so) => values.filter(isExact).map((value) => [...so, [label, value] as const])).slice(0, MAX_COMBINATIONS);
+  }
+  return combined.map((labels) => Object.fromEntries(labels));
+}
+
+function toolsOf(policies: readonly Policy[], restrictions: readonly Restriction[]): readonly string[] {
+  const named = policies.flatMap((policy) => [...policy.tools.map(({ pattern }) => pattern), ...policy.hide.map(({ name }) => name), ...(policy.readOnly ?? []).map(({ name }) => name)]);
+  const restricted = restrictions.flatMap(({ scope }) => (scope.kind === 'tools' ? scope.globs : []));
+  return [...new Set([...named, ...restricted])].filter(isExact).sort();
+}
+
+interface View {
+  readonly policies: readonly Policy[];
+  readonly visible: (tool: string) => boolean;
+  readonly calls: (tool: string) => Outlook;
+}
+
+function outlookOf(policies: readonly Policy[], all: readonly Restriction[], server: string, labels: Labels): View {
+  const identity = { server, labels };
+  const enforcement = compilePolicies(policies, identity, null);
+  const restrictions = selectRestrictions(all, identity);
+  const shown = visibility(enforcement, restrictions);
+  // Without rules nothing is left that depends on a call's arguments, on the time, or on what was counted.
+  const bare = compilePolicies(enforcement.policies.map(withoutRules), identity, null);
+  const rulesOf = enforcedRules(enforcement.policies);
+  const context = { server, labels, upstream: null, clientName: null, nowMs: 0, staleMs: 0 };
+  return {
+    policies: enforcement.policies,
+    visible: (tool) => shown.tool(tool),
+    calls(tool) {
+      const call = { kind: 'tool', name: tool, arguments: {} } as const;
+      if (decide({ enforcement: bare, restrictions, call, context, counters: memoryCounters() }).decision.decision === 'deny') return 'denied';
+      const rules = rulesOf(tool);
+      if (rules.some(({ action, when }) => action === 'deny' && when.length === 0)) return 'denied';
+      return rules.some(({ when, conditions, counter }) => when.length + conditions.length > 0 || counter !== null) ? 'depends' : 'allowed';
+    },
+  };
+}
+
+function withoutRules(policy: Policy): Policy {
+  return { ...policy, tools: policy.tools.map((entry) => ({ ...entry, rules: [] })) };
+}
+
+/** The enforced rules that a call of a tool meets. */
+function enforcedRules(policies: readonly Policy[]): (tool: string) => readonly Rule[] {
+  const exact = new Map<string, readonly Rule[]>();
+  const globs: { readonly matches: (tool: string) => boolean; readonly rules: readonly Rule[] }[] = [];
+  for (const { pattern, rules: all } of policies.flatMap(({ mode, tools }) => (mode === 'enforce' ? tools : []))) {
+    const rules = all.filter(({ mode }) => mode === 'enforce');
+    if (isExact(pattern)) exact.set(pattern, [...(exact.get(pattern) ?? []), ...rules]);
+    else globs.push({ matches: compileGlob(pattern), rules });
+  }
+  return (tool) => [...(exact.get(tool) ?? []), ...globs.flatMap(({ matches, rules }) => (matches(tool) ? rules : []))];
+}
