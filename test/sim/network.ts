@@ -154,7 +154,7 @@ export function makeNetwork(options: NetworkOptions): Network {
     end.resume = () => {
       end.isPaused = false;
       // One after the other, as long as nobody pauses again.
-      while (!end.isPaused && from.inbox.length > 0) from.inbox.shift()!();
+      while (!paused(end) && from.inbox.length > 0) from.inbox.shift()!();
     };
   }
 
@@ -239,4 +239,9 @@ function makeEnd(readyState: number): End {
   const end = new EventEmitter();
   const nothing = (): void => undefined;
   return Object.assign(end, { readyState, bufferedAmount: 0, isPaused: false, send: nothing, close: nothing, terminate: nothing, pause: nothing, resume: nothing });
+}
+
+/** Asked anew each time: what is handed over may pause its end. */
+function paused(end: { readonly isPaused: boolean }): boolean {
+  return end.isPaused;
 }

@@ -72,7 +72,7 @@ export interface Weather {
 /** Lines of a story that are kept: what led to a broken law is in the last of them. */
 const MAX_STORY = 400;
 
-export async function makeWorld(seed: number): Promise<World> {
+export function makeWorld(seed: number): World {
   const dice = random(seed);
   const time = makeTime();
   const history = makeHistory();
@@ -169,7 +169,7 @@ export async function makeWorld(seed: number): Promise<World> {
 
   function heldSaid(connection: Connection, frame: Frame): void {
     const proxy = proxyOf(connection);
-    if (proxy?.running == null) return;
+    if (proxy === undefined || proxy.running === null) return;
     const said = JSON.parse(frame.text) as UpFrame;
     if (said.frame === 'nack') saw(`nack ${said.kind}`, `${proxy.running.boot} ${said.problems[0] ?? ''}`);
     if (said.frame !== 'ack' && said.frame !== 'heartbeat') return;
