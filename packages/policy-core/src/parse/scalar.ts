@@ -79,15 +79,24 @@ function resolveNumber(text: string): ScalarValue {
     if (integer !== null) {
       if (integer >= INT64_MIN && integer <= INT64_MAX) return { kind: 'int', value: integer.toString() };
       // Go parses unsigned integers without any sign.
-      if (integer <= UINT64_MAX && integer > 0n && !digits.startsWith('+')) return { kind: 'uint', value: integer.toString() };
+      if (integer <= UINT64_MAX && integer > 0n && !digits.includes('+')) return { kind: 'uint', value: integer.toString() };
     }
     if (/^[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?$/.test(digits)) return float(digits, text);
   }
   return { kind: 'string', value: text };
 }
 
-/** Integers as Go's ParseInt with base 0 reads them: `0x`, `0o`, `0b`, a leading zero for octal, in either case. */
+/**
+ * Integers as Go's ParseInt with base 0 reads them: `0x`, `0o`, `0b`, a leading zero for octal, in either case. Behind a
+ * lower-case `0b` or `0o`, yaml.v3 reads what ParseInt leaves by itself, and so finds a sign there (`0b-11` is -3).
+ */
 function wholeNumber(digits: string): bigint | null {
+  const signedLate = /^0(?:b([-+])([01]+)|o([-+])([0-7]+))$/.exec(digits);
+  if (signedLate !== null) {
+    const [, binarySign, bits, octalSign, octals] = signedLate;
+    const magnitude = BigInt(bits === undefined ? `0o${octals ?? '0'}` : `0b${bits}`);
+    return (binarySign ?? octalSign) === '-' ? -magnitude : magnitude;
+  }
   const match = /^([-+]?)(?:(0[xX][0-9a-fA-F]+)|0[oO]([0-7]+)|(0[bB][01]+)|0([0-7]+)|(0|[1-9]\d*))$/.exec(digits);
   if (match === null) return null;
   const [, sign, hex, octal, binary, zeroOctal, decimal] = match;
