@@ -43,7 +43,7 @@ export function claimOf(words: readonly string[], named: string | undefined): Cl
 /** Refuses names that could not stand in a file name or would garble a table; null = fine. */
 export function refusedServerName(name: string): string | null {
   if (name.length === 0 || name.length > SERVER_NAME_MAX_LENGTH) return `a server name has 1 to ${SERVER_NAME_MAX_LENGTH} characters`;
-  if (!/^[\p{L}\p{N}][\p{L}\p{N}._@/-]*$/u.test(name)) return 'a server name begins with a letter or digit and has letters, digits, `.`, `_`, `-`, `@` and `/`';
+  if (!/^[A-Za-z0-9][A-Za-z0-9._@/-]*$/.test(name)) return 'a server name begins with a letter or digit and has ASCII letters (others look alike), digits, `.`, `_`, `-`, `@` and `/`';
   if (name.split('/').some((part) => part === '' || part === '.' || part === '..')) return 'a server name has no empty part, `.` or `..` between its slashes';
   return null;
 }
