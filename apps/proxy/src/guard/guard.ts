@@ -6,7 +6,7 @@
  * policies of an earlier version, under every restriction of that version and every one that came since; what was lifted goes when
  * the policies that the lift was decided on are in. So nothing is ever permitted that no version permitted.
  */
-import { canonicalJson, inCut, readPolicies, readRestrictions } from '@portcullis/policy-core';
+import { canonicalJson, inCut, policiesBody, readPolicies, readRestrictions, restrictionsBody, signedFrame } from '@portcullis/policy-core';
 import type { Cut, DownFrame, Labels, Mark, NackKind, PartName, Policy, Restriction } from '@portcullis/policy-core';
 
 export interface GuardState {
@@ -25,6 +25,8 @@ interface Statement {
   /** As it was signed, to be shown beside a statement that contradicts it. */
   readonly header: string;
   readonly signature: string;
+  /** The statement that brought the content, which is the one on disk; an advance replaces the other. */
+  readonly brought: { readonly version: number; readonly header: string; readonly signature: string };
 }
 
 export interface HeldPolicies extends Statement {
@@ -40,10 +42,23 @@ export interface HeldRestrictions extends Statement {
 }
 
 /** What must be durable before the adoption counts (W9). */
-export interface Persist {
-  readonly kind: PartName | 'head';
-  readonly version: number;
-  readonly text: string;
+export type Persist =
+  | { readonly kind: PartName; readonly version: number; readonly text: string }
+  | {
+      readonly kind: 'head';
+      readonly version: number;
+      readonly text: string;
+      /** The versions under which the contents that this head speaks of were stored. */
+      readonly of: Readonly<Record<PartName, number>>;
+      /** The same with these contents, for a disk where another process has stored later ones meanwhile. */
+      readonly whole: () => string;
+    };
+
+/** A head as it is stored together with what it speaks of. */
+export interface StoredHead {
+  readonly advance: string;
+  readonly policies: string;
+  readonly restrictions: string;
 }
 
 /** Two statements of the plane that contradict each other, or one that it should not have made. Kept for whoever investigates. */
@@ -200,8 +215,21 @@ function adoptAdvance(state: GuardState, frame: AdvanceFrame, source: string): A
   return {
     ok: true,
     state: { ...state, policies: { ...policies, ...moved }, restrictions: { ...restrictions, ...moved, after: signed.version, carried: [] } },
-    persist: { kind: 'head', version: signed.version, text: source },
+    persist: {
+      kind: 'head',
+      version: signed.version,
+      text: source,
+      of: { policies: policies.brought.version, restrictions: restrictions.brought.version },
+      whole: () => wholeHead(source, policies, restrictions),
+    },
   };
+}
+
+function wholeHead(advance: string, policies: HeldPolicies, restrictions: HeldRestrictions): string {
+  const frame = (kind: 'snapshot' | 'restrict', { brought }: Statement, body: string): string => signedFrame(kind, brought.header, brought.signature, body);
+  // Where an advance is taken, nothing is carried any more.
+  const stored: StoredRestrictions = { frame: frame('restrict', restrictions, restrictionsBody(restrictions.set)), carried: [], policies: null };
+  return canonicalJson({ advance, policies: frame('snapshot', policies, policiesBody(policies.policies)), restrictions: canonicalJson(stored) } satisfies StoredHead);
 }
 
 /** W3: another log's frame and another cut's are nobody's business here. Their content may be just what our own cut needs next, so it is not named. */
@@ -234,7 +262,15 @@ function isOurs(state: GuardState, cut: Cut): boolean {
 }
 
 function statement(frame: SnapshotFrame | RestrictFrame, signed: { readonly version: number; readonly digest: string; readonly cut: Cut }): Statement {
-  return { version: signed.version, digest: signed.digest, cut: signed.cut, header: frame.header, signature: frame.signature };
+  return stated(signed, frame);
+}
+
+/** What a frame that brings content says of it. */
+export function stated(
+  { version, digest, cut }: { readonly version: number; readonly digest: string; readonly cut: Cut },
+  { header, signature }: { readonly header: string; readonly signature: string },
+): Statement {
+  return { version, digest, cut, header, signature, brought: { version, header, signature } };
 }
 
 /** Those of `older` that `newer` does not hold in the very same words. */

@@ -5,8 +5,8 @@
  */
 import { canonicalJson, readDown, readPolicies, readRestrictions, restrictionList, shape } from '@portcullis/policy-core';
 import type { DownFrame, Verify } from '@portcullis/policy-core';
-import { emptyGuard, waits } from './guard.ts';
-import type { GuardState, HeldPolicies, HeldRestrictions, StoredRestrictions } from './guard.ts';
+import { emptyGuard, stated, waits } from './guard.ts';
+import type { GuardState, HeldPolicies, HeldRestrictions, StoredHead, StoredRestrictions } from './guard.ts';
 
 /** One stored version of one part: the copies of its text, of which one that verifies is enough. */
 export interface StoredVersion {
@@ -35,7 +35,9 @@ export interface Restored {
 export function restore(log: string, server: string, stored: Stored, verify: Verify): Restored {
   const empty = emptyGuard(log, server);
   const fallen: string[] = [];
-  const policies = newestReadable(stored.policies, (text, version) => openPolicies(text, version, empty, verify), fallen);
+  const head = newestReadable(stored.head, (text, version) => openHead(text, version, empty, verify), []);
+  const newest = newestReadable(stored.policies, (text, version) => openPolicies(text, version, empty, verify), fallen);
+  const policies = newest === null ? null : policiesOf(head, newest, () => opensAll(stored.policies, empty, verify));
   const restrictions = openNewestRestrictions(stored, empty, verify);
   const closed = (state: GuardState, why: string): Restored => ({ state, problems: [...fallen, `${why}: every call is denied until the plane has been reached`], closed: why });
   if (!restrictions.ok) return closed(empty, restrictions.problem);
@@ -43,12 +45,17 @@ export function restore(log: string, server: string, stored: Stored, verify: Ver
     const state: GuardState = { ...empty, restrictions: restrictions.newest?.held ?? null };
     return stored.policies.length === 0 ? { state, problems: [], closed: null } : closed(state, 'no policies that are stored here can be read');
   }
-  const advanced = newestReadable(stored.head, (text, version) => openAdvance(text, version, empty, verify), []);
-  const state = restrictions.newest === null ? null : paired(empty, policies, restrictions.newest, advanced);
+  const state = restrictions.newest === null ? null : paired(empty, policies, restrictions.newest, head);
   return state === null ? closed(empty, 'policies and restrictions on disk do not belong together') : { state, problems: fallen, closed: null };
 }
 
 type AdvanceFrame = Extract<DownFrame, { frame: 'advance' }>;
+
+interface Head {
+  readonly frame: AdvanceFrame;
+  /** What it speaks of, where that was stored with it. */
+  readonly whole: { readonly policies: OpenedPolicies; readonly restrictions: Candidate } | null;
+}
 
 interface Candidate {
   readonly held: HeldRestrictions;
@@ -62,10 +69,11 @@ interface OpenedPolicies {
 }
 
 /** The two parts together, or null where no version had them so. */
-function paired(empty: GuardState, opened: OpenedPolicies, stored: Candidate, head: AdvanceFrame | null): GuardState | null {
-  const policies = head === null || head.signed.policies !== opened.held.digest ? opened.held : movedTo(opened.held, head);
-  const moved = head === null || head.signed.restrictions !== stored.held.digest ? stored.held : movedTo(stored.held, head);
-  const restrictions = moved === stored.held ? moved : { ...moved, after: moved.version, carried: [] };
+function paired(empty: GuardState, opened: OpenedPolicies, newest: Candidate, head: Head | null): GuardState | null {
+  const policies = opened.held;
+  const stored = restrictionsOf(head, policies, newest);
+  if (stored === null) return null;
+  const restrictions = stored.held;
   if (restrictions.version < opened.needs) return null;
   // Beside the very policies that it was stored with, it stands as it stood: only later policies end what it carries.
   if (policies.version === stored.beside) return { ...empty, policies, restrictions };
@@ -73,6 +81,25 @@ function paired(empty: GuardState, opened: OpenedPolicies, stored: Candidate, he
   if (stored.beside !== null && policies.version >= stored.beside) return { ...empty, policies, restrictions };
   // The policies fell back to some under which more may have been restricted: nobody here knows what.
   return null;
+}
+
+/**
+ * The policies that the newest statement is about. That may be a head which found them unchanged, while another process of this server had
+ * taken and stored others and has not come so far.
+ */
+function policiesOf(head: Head | null, newest: OpenedPolicies, all: () => readonly OpenedPolicies[]): OpenedPolicies {
+  if (head === null || head.frame.signed.version <= newest.held.version) return newest;
+  const digest = head.frame.signed.policies;
+  const meant = newest.held.digest === digest ? newest : (head.whole?.policies ?? all().find(({ held }) => held.digest === digest));
+  return meant === undefined ? newest : { ...meant, held: movedTo(meant.held, head.frame) };
+}
+
+/** The restrictions that go with them; null where the head speaks of some that are not here, since older ones might lack one. */
+function restrictionsOf(head: Head | null, policies: HeldPolicies, newest: Candidate): Candidate | null {
+  if (head === null || policies.version < head.frame.signed.version || newest.held.version >= head.frame.signed.version) return newest;
+  const { frame, whole } = head;
+  const meant = newest.held.digest === frame.signed.restrictions ? newest : whole?.restrictions;
+  return meant === undefined ? null : { beside: frame.signed.version, held: { ...movedTo(meant.held, frame), after: frame.signed.version, carried: [] } };
 }
 
 /** What the plane confirmed as unchanged at a later version. */
@@ -123,33 +150,53 @@ function newestReadable<T extends object>(versions: readonly StoredVersion[], op
   return null;
 }
 
-function openPolicies(text: string, version: number, { log, server }: GuardState, verify: Verify): OpenedPolicies | null {
+function opensAll(versions: readonly StoredVersion[], empty: GuardState, verify: Verify): readonly OpenedPolicies[] {
+  return versions.flatMap((version) => newestReadable([version], (text, of) => openPolicies(text, of, empty, verify), []) ?? []);
+}
+
+function openPolicies(text: string, version: number | null, { log, server }: GuardState, verify: Verify): OpenedPolicies | null {
   const frame = readDown(text, verify);
   if (!frame.ok || frame.value.frame !== 'snapshot') return null;
   const { signed, header, signature, body } = frame.value;
-  if (signed.log !== log || signed.cut.server !== server || signed.version !== version) return null;
+  if (signed.log !== log || signed.cut.server !== server || (version !== null && signed.version !== version)) return null;
   const policies = readPolicies(body);
   if (!policies.ok) return null;
-  return { held: { version: signed.version, digest: signed.digest, cut: signed.cut, header, signature, policies: policies.value }, needs: signed.restrictions };
+  return { held: { ...stated(signed, { header, signature }), policies: policies.value }, needs: signed.restrictions };
 }
 
+/** What is read back was bounded when it was received, and a record where it is read. */
+const MAX_STORED = 1_000_000_000;
+
 const storedRestrictions = shape.object<StoredRestrictions>({
-  frame: shape.text(1_000_000_000),
+  frame: shape.text(MAX_STORED),
   carried: restrictionList,
   policies: shape.nullable(shape.whole()),
 });
 
-function openRestrictions(text: string, version: number, { log, server }: GuardState, verify: Verify): Candidate | null {
+function openRestrictions(text: string, version: number | null, { log, server }: GuardState, verify: Verify): Candidate | null {
   const stored = shape.readJson(storedRestrictions, text);
   if (!stored.ok) return null;
   const frame = readDown(stored.value.frame, verify);
   if (!frame.ok || frame.value.frame !== 'restrict') return null;
   const { signed, header, signature, body } = frame.value;
-  if (signed.log !== log || signed.cut.server !== server || signed.version !== version) return null;
+  if (signed.log !== log || signed.cut.server !== server || (version !== null && signed.version !== version)) return null;
   const set = readRestrictions(body);
   if (!set.ok) return null;
-  const held = { version: signed.version, digest: signed.digest, cut: signed.cut, header, signature, after: signed.after, set: set.value, carried: stored.value.carried };
+  const held = { ...stated(signed, { header, signature }), after: signed.after, set: set.value, carried: stored.value.carried };
   return { held, beside: stored.value.policies };
+}
+
+const storedHead = shape.object<StoredHead>({ advance: shape.text(MAX_STORED), policies: shape.text(MAX_STORED), restrictions: shape.text(MAX_STORED) });
+
+function openHead(text: string, version: number, empty: GuardState, verify: Verify): Head | null {
+  const stored = shape.readJson(storedHead, text);
+  const frame = openAdvance(stored.ok ? stored.value.advance : text, version, empty, verify);
+  if (frame === null || !stored.ok) return frame === null ? null : { frame, whole: null };
+  // They keep the versions under which they were signed; that they are the ones meant, the head's digests say.
+  const policies = openPolicies(stored.value.policies, null, empty, verify);
+  const restrictions = openRestrictions(stored.value.restrictions, null, empty, verify);
+  if (policies?.held.digest !== frame.signed.policies || restrictions?.held.digest !== frame.signed.restrictions) return null;
+  return { frame, whole: { policies, restrictions } };
 }
 
 function openAdvance(text: string, version: number, { log, server }: GuardState, verify: Verify): AdvanceFrame | null {

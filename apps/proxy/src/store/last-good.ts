@@ -8,6 +8,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { digestOf } from '@portcullis/policy-core';
+import type { PartName } from '@portcullis/policy-core';
 import type { Evidence, Persist } from '../guard/guard.ts';
 import type { Stored, StoredVersion } from '../guard/restore.ts';
 import { fileSystem } from './disk.ts';
@@ -59,7 +60,9 @@ export function openLastGood(directory: string, disk: Disk = fileSystem): LastGo
   disk.makeFolder(directory);
   removeLeftovers(disk, directory);
 
-  async function write({ kind, version, text }: Persist): Promise<void> {
+  async function write(persist: Persist): Promise<void> {
+    const { kind, version } = persist;
+    const text = await textOf(disk, directory, persist);
     const name = `${kind}-${padded(version)}-${digestOf(text).slice(0, 12)}`;
     const bytes = Buffer.from(`${digestOf(text)}\n${text}`, 'utf8');
     const copies = kind === 'restrictions' ? [0, 1] : [0];
@@ -90,6 +93,20 @@ export function openLastGood(directory: string, disk: Disk = fileSystem): LastGo
     writeStale: (staleMs, nowMs) => writeStale(disk, directory, staleMs, nowMs),
   };
 }
+
+/** A head alone, where what it speaks of is what a reader would find; else, because another process of this server stored something else, with it. */
+async function textOf(disk: Disk, directory: string, persist: Persist): Promise<string> {
+  if (persist.kind !== 'head') return persist.text;
+  const names = await disk.namesLater(directory);
+  const newestStored = (kind: PartName): number | undefined => newestFirst(names.filter((name) => NAME.exec(name)?.[1] === kind))[0];
+  if (newestStored('policies') === persist.of.policies && newestStored('restrictions') === persist.of.restrictions) return persist.text;
+  const whole = persist.whole();
+  if (Buffer.byteLength(whole) <= MAX_RECORD_BYTES - DIGEST_LINE_BYTES) return whole;
+  throw Object.assign(new Error('what is in force is too large to be stored beside what another process stored'), { code: 'EFBIG' });
+}
+
+/** A digest in hex and a line feed. */
+const DIGEST_LINE_BYTES = 65;
 
 /** Removes what is older than the versions kept. Another process may do the same at the same time. */
 async function prune(disk: Disk, directory: string, kind: Persist['kind']): Promise<void> {
