@@ -302,7 +302,7 @@ function render(value: PolicyValue): string {
     case 'list':
       return `[${value.items.map(render).join(' ')}]`;
     case 'map':
-      return `map[${[...value.entries].sort().map(([key, item]) => `${key}:${render(item)}`).join(' ')}]`;
+      return `map[${value.entries.map(([key, item]) => `${key}:${render(item)}`).join(' ')}]`;
     case 'float':
       return renderNumber(number(value) ?? 0);
     default:

@@ -124,6 +124,7 @@ export type PolicyValue =
   /** As Go prints it: `2024-01-15 00:00:00 +0000 UTC`. */
   | { readonly kind: 'timestamp'; readonly value: string }
   | { readonly kind: 'list'; readonly items: readonly PolicyValue[] }
+  /** Keys as Go prints them, in the order in which it prints them: texts by their bytes, numbers by their value. */
   | { readonly kind: 'map'; readonly entries: readonly (readonly [key: string, value: PolicyValue])[] };
 
 /** A test that a policy carries about itself. */

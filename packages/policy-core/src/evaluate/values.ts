@@ -23,7 +23,7 @@ export function renderJson(value: JsonValue): string {
   if (value instanceof InexactNumber) throw new InexactComparison(value);
   if (isList(value)) return `[${value.map(renderJson).join(' ')}]`;
   const entries = Object.keys(value).map((key) => [key, renderJson(value[key] ?? null)] as const);
-  return renderMap(entries);
+  return mapText(entries.sort(([a], [b]) => compareBytes(a, b)));
 }
 
 /** The rendering of a value that stands in a policy. */
@@ -44,7 +44,7 @@ export function renderPolicyValue(value: PolicyValue): string {
     case 'list':
       return `[${value.items.map(renderPolicyValue).join(' ')}]`;
     case 'map':
-      return renderMap(value.entries.map(([key, item]) => [key, renderPolicyValue(item)] as const));
+      return mapText(value.entries.map(([key, item]) => [key, renderPolicyValue(item)] as const));
   }
 }
 
@@ -83,7 +83,6 @@ function floatOf(text: string): number {
   return Number(text);
 }
 
-function renderMap(entries: (readonly [string, string])[]): string {
-  entries.sort(([a], [b]) => compareBytes(a, b));
+function mapText(entries: readonly (readonly [string, string])[]): string {
   return `map[${entries.map(([key, text]) => `${key}:${text}`).join(' ')}]`;
 }

@@ -8,6 +8,7 @@ import { quote } from '../problem.ts';
 import type { ProblemCode } from '../problem.ts';
 import { compileRegex } from '../regex.ts';
 import { nearest } from '../suggestion.ts';
+import { checkComparand } from './comparands.ts';
 import type { Findings } from './findings.ts';
 import { child, itemsOf, textOf, valueOf, valuePlaceOf, wordOf } from './nodes.ts';
 import type { MapNode, Node } from './nodes.ts';
@@ -60,7 +61,7 @@ type ValueFault = readonly [code: ProblemCode, message: string] | null;
 function checkValue(op: Operator, value: PolicyValue, { written, offset }: { readonly written: Node | null; readonly offset: number }, regexes: Regexes, findings: Findings): void {
   const fault = valueFault(op, value, regexes);
   if (fault !== null) findings.error(fault[0], offset, fault[1]);
-  else if (written !== null) warnOfOddities(op, value, written, findings);
+  else if (written !== null) checkComparand(op, written, findings);
 }
 
 function valueFault(op: Operator, value: PolicyValue, regexes: Regexes): ValueFault {
@@ -185,19 +186,4 @@ function shown(value: PolicyValue): string {
     case 'timestamp':
       return 'a date';
   }
-}
-
-/** Values that no argument equals, although they look as if some would. */
-function warnOfOddities(op: Operator, value: PolicyValue, written: Node, findings: Findings): void {
-  if (op === 'exists') return;
-  const items = value.kind === 'list' ? value.items : [value];
-  const places = written.kind === 'list' ? written.items : [written];
-  items.forEach((item, index) => {
-    const place = places[index] ?? written;
-    if (item.kind === 'timestamp') {
-      findings.warn('VALUE', place.offset, 'a date without quotes is a timestamp, which equals no text that looks like it: put it in quotes');
-    } else if (item.kind === 'uint') {
-      findings.warn('VALUE', place.offset, `${item.value} is too large for a number here and equals that text only: use lte or gte with a smaller bound, or put it in quotes`);
-    }
-  });
 }

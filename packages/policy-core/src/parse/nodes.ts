@@ -3,6 +3,7 @@
  * resolved (shared, not copied) and merge keys applied, so nothing behind this file knows that YAML has them.
  */
 import type { PolicyValue } from '../policy.ts';
+import { printedPairs } from './mapping.ts';
 import type { ScalarTag } from './scalar.ts';
 import { resolveScalar } from './scalar.ts';
 
@@ -27,6 +28,8 @@ export interface MapNode {
   readonly kind: 'map';
   /** In file order; what a merge key brought in comes last. Keys are unique. */
   readonly pairs: ReadonlyMap<string, Pair>;
+  /** How many of the pairs, the first, stand in the mapping itself. */
+  readonly own: number;
   readonly offset: number;
 }
 
@@ -69,7 +72,7 @@ export function placeOf(map: MapNode, key: string): number {
   return map.pairs.get(key)?.key.offset ?? map.offset;
 }
 
-/** A node as a value. Tags have been checked when the tree was built; keys are their texts. */
+/** A node as a value. Tags have been checked when the tree was built, and mappings whose order nobody knows are refused (comparands.ts). */
 export function valueOf(node: Node): PolicyValue {
   switch (node.kind) {
     case 'scalar':
@@ -77,7 +80,7 @@ export function valueOf(node: Node): PolicyValue {
     case 'list':
       return { kind: 'list', items: node.items.map(valueOf) };
     case 'map':
-      return { kind: 'map', entries: [...node.pairs].map(([key, pair]) => [key, valueOf(pair.value)] as const) };
+      return { kind: 'map', entries: (printedPairs(node) ?? []).map(([key, value]) => [key, valueOf(value)] as const) };
   }
 }
 

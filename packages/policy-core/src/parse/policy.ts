@@ -56,7 +56,7 @@ export function parsePolicy(source: { readonly id: string; readonly bytes: Uint8
 
 /** An empty document is an empty policy, whose one fault is the missing version. */
 function documentOf(root: Node | null, findings: Findings): MapNode | null {
-  if (root === null || isNull(root)) return { kind: 'map', pairs: new Map(), offset: 0 };
+  if (root === null || isNull(root)) return { kind: 'map', pairs: new Map(), own: 0, offset: 0 };
   if (root.kind === 'map') return root;
   findings.error('TYPE', root.offset, `a policy is a mapping that begins with \`version: "1"\`, not ${root.kind === 'list' ? 'a list' : quote(root.text)}`);
   return null;

@@ -177,12 +177,18 @@ function buildMap(source: YAMLMap.Parsed, building: Building): MapNode {
     else if (isEmptyKey(key)) building.findings.error('TYPE', key.offset, 'a key is missing before the colon');
     else pairs.set(key.text, { key, value });
   }
-  for (const merge of merges) applyMerge(pairs, merge, building);
-  return { kind: 'map', pairs, offset: source.range[0] };
+  const own = pairs.size;
+  const ownKeys = new Set(merges.length === 0 ? [] : pairs.keys());
+  for (const merge of merges) applyMerge(pairs, ownKeys, merge, building);
+  return { kind: 'map', pairs, own, offset: source.range[0] };
 }
 
 function isEmptyKey(key: ScalarNode): boolean {
   return key.plain && resolveScalar(key.text, true, key.tag)?.kind === 'null';
+}
+
+function isText(key: ScalarNode): boolean {
+  return resolveScalar(key.text, key.plain, key.tag)?.kind === 'string';
 }
 
 function emptyAt(offset: number): ScalarNode {
@@ -190,7 +196,7 @@ function emptyAt(offset: number): ScalarNode {
 }
 
 /** Explicit keys beat merged ones, earlier mappings of a list beat later ones. An alias to a list is refused, as yaml.v3 does. */
-function applyMerge(pairs: Map<string, Pair>, merge: { readonly value: Node; readonly written: ParsedNode | null; readonly offset: number }, building: Building): void {
+function applyMerge(pairs: Map<string, Pair>, ownKeys: ReadonlySet<string>, merge: { readonly value: Node; readonly written: ParsedNode | null; readonly offset: number }, building: Building): void {
   const sources = merge.value.kind === 'list' && !isAlias(merge.written) ? merge.value.items : [merge.value];
   for (const source of sources) {
     if (source.kind !== 'map') {
@@ -203,7 +209,11 @@ function applyMerge(pairs: Map<string, Pair>, merge: { readonly value: Node; rea
       return;
     }
     for (const [name, pair] of source.pairs) {
-      if (!pairs.has(name)) pairs.set(name, pair);
+      const before = pairs.get(name);
+      if (before === undefined) pairs.set(name, pair);
+      else if (ownKeys.has(name) && !isText(before.key)) {
+        building.findings.error('YAML_MERGE', before.key.offset, `the key ${quote(name)} is merged in as well, and readers disagree about which of the two counts where a key is no text: put it in quotes`);
+      }
     }
   }
 }

@@ -51,7 +51,7 @@ it.each(tables(DOCUMENT, ''))('says at %j what the parser says', (path, table) =
   expect(schema['additionalProperties']).toBe(false);
   for (const key of keys) {
     const required = ((schema['required'] as readonly string[] | undefined) ?? []).includes(key);
-    const complete: MapNode = { kind: 'map', offset: 0, pairs: new Map() };
+    const complete: MapNode = { kind: 'map', offset: 0, pairs: new Map(), own: 0 };
     const findings = collectFindings('x.yaml', '');
     conform(complete, { what: table.what, keys: Object.fromEntries(Object.entries(table.keys).filter(([name]) => name === key)) }, findings);
     expect(findings.failed, `${path}.${key}`).toBe(required);
