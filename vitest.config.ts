@@ -6,7 +6,7 @@ const resolve = { conditions };
 const ssr = { resolve: { conditions } };
 
 /** Run by `npm run test:long`: what is not yet true of every seed, or takes an idle machine. */
-const LONG = ['test/sim/**', 'test/fleet/succession.test.ts', 'test/tamper/tamper.test.ts'];
+const LONG = ['test/sim/**', 'test/fleet/succession.test.ts'];
 
 export default defineConfig({
   resolve,

@@ -8,11 +8,14 @@ import type { Random } from './random.ts';
 import { reference } from './reference-evaluator.ts';
 import type { Counts } from './reference-evaluator.ts';
 
+/** Seeds that once told the two evaluators apart: 7125, a `+` in a host, which the reference took for one. */
+const KEPT_SEEDS: readonly number[] = [7125];
+
 /** Declares the laws; each is shown on `cases` random worlds. PORTCULLIS_LAW_SEED starts elsewhere. */
 export function describeLaws(cases: number): void {
   const firstSeed = Number(process.env['PORTCULLIS_LAW_SEED'] ?? 1);
   const worlds = (count: number, check: (random: Random, seed: number) => void): void => {
-    for (let seed = firstSeed; seed < firstSeed + count; seed++) {
+    for (const seed of [...KEPT_SEEDS, ...Array.from({ length: Math.ceil(count) }, (_, index) => firstSeed + index)]) {
       try {
         check(random(seed), seed);
       } catch (error) {

@@ -226,7 +226,7 @@ function aboutText(op: 'regex' | 'starts_with' | 'ends_with' | 'glob' | 'path_wi
       return yesNo(path === text(value) || path.startsWith(`${text(value)}/`));
     }
     case 'host_in': {
-      if (actual === '' || /[@<[%]|^\/|^\d+$|\u0301/.test(actual)) return 'unfit';
+      if (actual === '' || /[@<[%+]|^\/|^\d+$|\u0301/.test(actual)) return 'unfit';
       const host = new URL(actual.includes('://') ? actual : `https://${actual}`).hostname;
       return yesNo(items(value).some((item) => text(item) === host));
     }

@@ -76,7 +76,9 @@ export function intrude(dataDir: string, act: (db: Database.Database) => void): 
 /** A log of the same size and name with another history from its first event on, signed with the key of the first one. */
 export function rewrite(dataDir: string, to: string, size: number): void {
   mkdirSync(join(to, 'keys'), { recursive: true });
-  for (const file of ['keys/plane.key', 'recovery.key', 'ballast']) cpSync(join(dataDir, file), join(to, file));
+  for (const file of ['keys/plane.key', 'recovery.key']) cpSync(join(dataDir, file), join(to, file));
+  // A plane begins no log beside keys, unless it finds that it was about to.
+  writeFileSync(join(to, 'beginning'), '');
   const plane = openIn(to);
   work(plane, size, 1_000);
   plane.close();
