@@ -11,9 +11,14 @@ let world: ApiWorld;
 let listening: Listening;
 beforeAll(async () => {
   world = openApi();
-  const listened = await listen(createHttpServer(world.api, null), '127.0.0.1', 0);
+  const { server, open } = createHttpServer(null);
+  const listened = await listen(server, '127.0.0.1', 0);
   if (!listened.ok) throw new Error(listened.problem);
   ({ listening } = listened);
+  // Whoever comes before there is anything to ask is told so.
+  const early = await send('POST /v1/restrictions HTTP/1.1', '\r\n');
+  if (early.status !== 503 || !early.text.includes('is starting')) throw new Error(early.text);
+  open(world.api);
 });
 afterAll(async () => {
   await listening.close();

@@ -22,9 +22,11 @@ describe('plane.json', () => {
 
   it('is taken back by the process that wrote it only', () => {
     writeDiscovery(home, PLANE);
-    removeDiscovery(home, 13);
-    expect(readDiscovery(home)).toBeDefined();
-    removeDiscovery(home, 12);
+    for (const other of [{ pid: 13 }, { dataDir: '/e' }, { startedAt: '2026-01-05T12:00:01Z' }]) {
+      removeDiscovery(home, { ...PLANE, ...other });
+      expect(readDiscovery(home)).toBeDefined();
+    }
+    removeDiscovery(home, PLANE);
     expect(readDiscovery(home)).toBeUndefined();
   });
 

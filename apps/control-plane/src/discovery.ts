@@ -63,9 +63,10 @@ export function writeDiscovery(home: string, discovery: Discovery): void {
   writeSecret(discoveryFile(home), `${JSON.stringify(discovery, null, 2)}\n`);
 }
 
-/** Takes the announcement back, if it is still the one of this process. */
-export function removeDiscovery(home: string, pid: number): void {
-  if (readDiscovery(home)?.pid === pid) rmSync(discoveryFile(home), { force: true });
+/** Takes an announcement back, if it is the one that stands. Processes in containers may have the same id. */
+export function removeDiscovery(home: string, { pid, dataDir, startedAt }: Pick<Discovery, 'pid' | 'dataDir' | 'startedAt'>): void {
+  const stands = readDiscovery(home);
+  if (stands?.pid === pid && stands.dataDir === dataDir && stands.startedAt === startedAt) rmSync(discoveryFile(home), { force: true });
 }
 
 /** A small file's text; undefined where it cannot be read. */

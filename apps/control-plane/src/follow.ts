@@ -33,6 +33,8 @@ export interface FollowStatus extends WatchStatus {
 }
 
 export interface Following {
+  /** Resolves when the directory has been put to the plane as it was found at first; never where it cannot be seen. */
+  readonly first: Promise<void>;
   readonly status: () => FollowStatus;
   readonly close: () => Promise<void>;
 }
@@ -46,12 +48,15 @@ export function followDirectory({ plane, directory, pollOnly, removals, now, com
     clearTimeout(retry);
     if (!closed) retry = setTimeout(() => publisher.publish(offer), RETRY_MS);
   };
+  let tellFirst: () => void = () => undefined;
+  const first = new Promise<void>((resolve) => (tellFirst = resolve));
   const publisher = createPublisher({
     plane,
     removals,
     git: (changed) => gitFacts(directory, changed),
     now,
     onPublished: (executed, offer) => {
+      tellFirst();
       if (executed.ok) {
         missing = undefined;
         return;
@@ -79,6 +84,7 @@ export function followDirectory({ plane, directory, pollOnly, removals, now, com
     onRecovered: () => void plane.execute({ kind: 'watch-recovered' }, meta()),
   });
   return {
+    first,
     status: () => ({ ...watcher.status(), ...(missing === undefined ? {} : { unrecorded: { ...missing, documents: missing.documents.size } }) }),
     close: async () => {
       closed = true;

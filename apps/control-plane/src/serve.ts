@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { proveIdentity } from '@portcullis/policy-core';
-import { announcement, firstProxyLines } from './announce.ts';
+import { announcement } from './announce.ts';
 import { createApi } from './api/api.ts';
 import { createHttpServer, listen } from './api/listen.ts';
 import { createWriteBack } from './api/write-back.ts';
@@ -20,13 +20,16 @@ import type { Closers } from './closers.ts';
 import { readConfig } from './config.ts';
 import type { ServeConfig, ServeOptions } from './config.ts';
 import { openDecisions } from './decisions/decisions.ts';
-import { removeDiscovery, writeDiscovery } from './discovery.ts';
+import { keepDiscovery, otherPlane } from './discovery-keeper.ts';
 import { expireRestrictions } from './expiry.ts';
+import { firstProxyLines } from './first-proxy.ts';
 import { createFleet } from './fleet/fleet.ts';
 import { followDirectory } from './follow.ts';
 import type { Following } from './follow.ts';
 import { join } from './join.ts';
 import { ensureLocalTokens } from './local-tokens.ts';
+import { DamagedLog } from './log/codec.ts';
+import { LogUnavailable } from './log/same-file.ts';
 import { openPlane } from './plane.ts';
 import type { Plane } from './plane.ts';
 
@@ -48,7 +51,16 @@ export async function serve(options: ServeOptions, terminal: Terminal): Promise<
 /** Opens everything; a problem in one line where something is in the way. */
 async function openAll(config: ServeConfig, terminal: Terminal, closers: Closers): Promise<string | undefined> {
   const voice = voiceOf(config, terminal);
-  closers.add('plane.json', () => removeDiscovery(config.home, process.pid));
+  const other = otherPlane(config.home, config.data);
+  if (other !== undefined) return `A plane runs already that this machine's commands go to: ${other.url}, data in ${other.dataDir}, announced in ${config.home}. Stop it, or give this one a home of its own: PORTCULLIS_HOME=DIR.`;
+  // Before anything is made: a taken port costs nobody a data directory, nor tokens.
+  const http = createHttpServer(config.tls);
+  const listened = await listen(http.server, config.host, config.port);
+  if (!listened.ok) return listened.problem;
+  const { listening } = listened;
+  closers.add('the port', listening.close);
+  const current: { following?: Following; url?: string; unannounce?: () => void } = {};
+  closers.add('plane.json', () => current.unannounce?.());
   const opened = openPlane({ dataDir: config.data, now: terminal.now, onBug: voice.bug });
   if (!opened.ok) return opened.problem;
   const { plane, keys, initialised } = opened;
@@ -62,7 +74,6 @@ async function openAll(config: ServeConfig, terminal: Terminal, closers: Closers
   closers.add('fleet.db', () => fleet.close());
   closers.add('the expiry of restrictions', expireRestrictions(plane, terminal.now).close);
 
-  const current: { following?: Following; url?: string } = {};
   const startedAtMs = terminal.now();
   const api = createApi({
     plane, fleet, decisions,
@@ -78,20 +89,21 @@ async function openAll(config: ServeConfig, terminal: Terminal, closers: Closers
     random: randomBytes,
     complain: terminal.err,
   });
-  const server = createHttpServer(api, config.tls);
-  fleet.attach(server);
-  const listened = await listen(server, config.host, config.port);
-  if (!listened.ok) return listened.problem;
-  closers.add('the HTTP server', listened.listening.close);
+  http.open(api);
+  fleet.attach(http.server);
+  // Before the parts that it asks.
+  closers.add('the HTTP server', listening.close);
   closers.add('the proxies', () => fleet.leave());
 
-  const url = `${config.tls === null ? 'http' : 'https'}://${config.name}:${listened.listening.port}`;
+  const url = `${config.tls === null ? 'http' : 'https'}://${config.name}:${listening.port}`;
   current.url = url;
-  writeDiscovery(config.home, { url, log: plane.state().log, publicKey: plane.state().publicKey, tokens: tokens.files, pid: process.pid, dataDir: config.data, startedAt: new Date(startedAtMs).toISOString() });
+  const { log, publicKey } = plane.state();
+  current.unannounce = keepDiscovery(config.home, { url, log, publicKey, tokens: tokens.files, pid: process.pid, dataDir: config.data, startedAt: new Date(startedAtMs).toISOString() }, terminal.err);
   voice.started({ url, config, plane, recoveryKeyPath: initialised?.recoveryKeyPath ?? null });
   if (!plane.storage().ballast) terminal.err(NO_BALLAST);
   current.following = followDirectory({ plane, directory: config.policies, pollOnly: config.pollOnly, removals: config.removals, now: terminal.now, complain: (line) => terminal.err(printable(line)), onBug: voice.bug });
   closers.add('the watcher', current.following.close);
+  void current.following.first.then(() => voice.firstProxy(plane));
   return undefined;
 }
 
@@ -110,7 +122,7 @@ function voiceOf(config: ServeConfig, terminal: Terminal) {
       else for (const line of announcement(recorded)) terminal.out(line);
     },
     started: ({ url, plane, recoveryKeyPath }: Start): void => {
-      const { log, version, hosts } = plane.state();
+      const { log, version } = plane.state();
       if (config.json) {
         terminal.out(JSON.stringify({ happened: 'started', url, log, version, policies: config.policies, data: config.data, recoveryKey: recoveryKeyPath }));
         return;
@@ -119,9 +131,15 @@ function voiceOf(config: ServeConfig, terminal: Terminal) {
       terminal.out(`  policies ${config.policies}`);
       terminal.out(`  data     ${config.data} (log ${log}, version ${version})`);
       if (recoveryKeyPath !== null) terminal.out(`  The recovery key is in ${recoveryKeyPath}. Move it off this machine now: with it, hosts can follow a restored plane.`);
-      if (hosts.size === 0) for (const line of firstProxyLines(plane.policies().values(), terminal.cwd)) terminal.out(line);
     },
-    bug: (error: unknown): void => terminal.err(`portcullis: this should not happen: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+    firstProxy: (plane: Plane): void => {
+      if (config.json || plane.state().hosts.size > 0) return;
+      for (const line of firstProxyLines({ policies: plane.policies().values(), directory: config.policies, cwd: terminal.cwd, home: terminal.env['PORTCULLIS_HOME'] })) terminal.out(printable(line));
+    },
+    bug: (error: unknown): void => {
+      if (error instanceof LogUnavailable || error instanceof DamagedLog) terminal.err(`portcullis: ${error.message}`);
+      else terminal.err(`portcullis: this should not happen: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    },
   };
 }
 

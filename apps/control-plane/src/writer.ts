@@ -16,6 +16,7 @@ import { payloadHash } from './log/codec.ts';
 import type { Payload, Unsealed } from './log/codec.ts';
 import type { Keyring } from './log/keyring.ts';
 import type { Log } from './log/log.ts';
+import { LogUnavailable } from './log/same-file.ts';
 import { isBusy, isFull } from './log/store.ts';
 import type { Contents, Executed, Plane } from './plane.ts';
 import { eventId } from './event-id.ts';
@@ -97,7 +98,7 @@ export function createWriter({ log, history, keyring, random, ballast, onBug, cl
       if (!isDiskFailure(error)) throw error;
       // A page that failed to reach the disk may read back as if it had: only a restart finds out what is there.
       broken = `the log cannot be written (${error instanceof Error ? error.message : String(error)}): what is in force stays in force; put that right and restart the plane`;
-      onBug(new Error(broken, { cause: error }));
+      onBug(new LogUnavailable(broken, { cause: error }));
       return unavailable(broken);
     }
   };

@@ -25,25 +25,42 @@ export interface Listening {
   readonly close: () => Promise<void>;
 }
 
-/** A server for the API, with its limits, that does not listen yet. */
-export function createHttpServer(api: Api, tls: ServeConfig['tls']): Server {
-  const listener = getRequestListener(api.fetch, { overrideGlobalObjects: false });
+/** Answers requests; before it is given an API it says that the plane is starting. */
+export interface HttpServer {
+  readonly server: Server;
+  readonly open: (api: Api) => void;
+}
+
+/** A server with its limits that does not listen yet. */
+export function createHttpServer(tls: ServeConfig['tls']): HttpServer {
+  let listener: ReturnType<typeof getRequestListener> | undefined;
   const limits = { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: CONNECTIONS_CHECK_MS, keepAliveTimeout: KEEP_ALIVE_MS, maxHeaderSize: MAX_HEADER_BYTES };
-  const onRequest: Parameters<typeof createServer>[1] = (request, response) => void listener(request, response);
+  const onRequest: Parameters<typeof createServer>[1] = (request, response) => {
+    if (listener === undefined) response.writeHead(503, { 'content-type': 'application/json', 'retry-after': '1', connection: 'close' }).end(STARTING);
+    else void listener(request, response);
+  };
   const server = tls === null ? createServer(limits, onRequest) : createTlsServer({ ...limits, ...tls, minVersion: 'TLSv1.2' }, onRequest);
   server.maxConnections = MAX_CONNECTIONS;
-  return server;
+  return {
+    server,
+    open: (api) => {
+      listener = getRequestListener(api.fetch, { overrideGlobalObjects: false });
+    },
+  };
 }
+
+const STARTING = JSON.stringify({ error: { code: 'unavailable', message: 'The plane is starting. Ask again in a moment.' } });
 
 /** Starts to listen, or says in one line why not. */
 export function listen(server: Server, host: string, port: number): Promise<{ readonly ok: true; readonly listening: Listening } | { readonly ok: false; readonly problem: string }> {
   const sockets = socketsOf(server);
+  let closed: Promise<void> | undefined;
   return new Promise((resolve) => {
     server.once('error', (error: NodeJS.ErrnoException) => resolve({ ok: false, problem: problemOf(error, host, port) }));
     server.listen(port, host, () => {
       const address = server.address();
       const bound = typeof address === 'object' && address !== null ? address.port : port;
-      resolve({ ok: true, listening: { server, port: bound, close: () => close(server, sockets) } });
+      resolve({ ok: true, listening: { server, port: bound, close: () => (closed ??= close(server, sockets)) } });
     });
   });
 }

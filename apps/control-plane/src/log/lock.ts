@@ -28,6 +28,20 @@ export function lockDataDirectory(dataDir: string): Locked {
   };
 }
 
+/** Whether a plane has this data directory just now. Makes and changes nothing; what cannot be asked is held by nobody. */
+export function isDataDirectoryLocked(dataDir: string): boolean {
+  let db: Database.Database | undefined;
+  try {
+    db = new Database(join(dataDir, 'lock.db'), { readonly: true, fileMustExist: true, timeout: 0 });
+    db.prepare('SELECT count(*) FROM sqlite_master').get();
+    return false;
+  } catch (error) {
+    return isBusy(error);
+  } finally {
+    db?.close();
+  }
+}
+
 function isBusy(error: unknown): boolean {
   return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY');
 }

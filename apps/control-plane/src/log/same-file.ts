@@ -9,6 +9,11 @@ export class LogGone extends Error {
   override readonly name = 'LogGone';
 }
 
+/** Nothing more is recorded until a restart; the message says why and what to do. */
+export class LogUnavailable extends Error {
+  override readonly name = 'LogUnavailable';
+}
+
 /** Remembers the file at `path` and its write-ahead log; what it gives throws LogGone when one of them is no longer there, or another one is. */
 export function watchFile(path: string): () => void {
   const known = [path, `${path}-wal`].map((file) => ({ file, was: identityOf(file) }));
