@@ -11,7 +11,7 @@ import type { Api } from '../../apps/control-plane/src/api/parts.ts';
 import type { DecisionStore, StoredDecision } from '../../apps/control-plane/src/decisions/decisions.ts';
 import { ROLES } from '../../apps/control-plane/src/domain/events.ts';
 import type { Role } from '../../apps/control-plane/src/domain/events.ts';
-import type { Fleet, Progress, ProxyView } from '../../apps/control-plane/src/fleet/fleet.ts';
+import type { Fleet, Progress, ProxyView, TurnedAway } from '../../apps/control-plane/src/fleet/fleet.ts';
 import { openPlane } from '../../apps/control-plane/src/plane.ts';
 import type { Plane } from '../../apps/control-plane/src/plane.ts';
 import { createPublisher } from '../../apps/control-plane/src/publish.ts';
@@ -42,6 +42,7 @@ export interface Answer {
 
 export interface FakeFleet extends Fleet {
   views: readonly ProxyView[];
+  refused: readonly TurnedAway[];
   enforcing: number;
   wanted: number;
   notReached: Progress['notReached'];
@@ -132,11 +133,13 @@ function fakeFleet(): FakeFleet {
   const listeners = new Set<() => void>();
   const fleet: FakeFleet = {
     views: [],
+    refused: [],
     enforcing: 0,
     wanted: 0,
     notReached: [],
     proxies: () => fleet.views,
     progress: (version): Progress => ({ version, wanted: fleet.wanted, enforcing: fleet.enforcing, tookMs: [], missing: [], notReached: fleet.notReached }),
+    turnedAway: () => fleet.refused,
     enforced: () => [],
     onChange: (listener) => {
       listeners.add(listener);

@@ -6,7 +6,7 @@ import type { Recorded } from '../domain/events.ts';
 import type { BootRecord } from '../decisions/decisions.ts';
 import type { Outstanding } from '../domain/outstanding.ts';
 import type { HeldContent, Host, PlaneState, Refused } from '../domain/state.ts';
-import type { Fleet, ProxyView } from '../fleet/fleet.ts';
+import type { Fleet, ProxyView, TurnedAway } from '../fleet/fleet.ts';
 import type { Unrecorded } from '../follow.ts';
 import type { Storage } from '../plane.ts';
 import type { ApiParts } from './parts.ts';
@@ -33,6 +33,8 @@ export interface StatusView {
   readonly holds: readonly HoldView[];
   readonly restrictions: readonly RestrictionView[];
   readonly fleet: FleetCounts;
+  /** Who wanted to connect as a proxy of late and was refused, with what to do. */
+  readonly turnedAway: readonly TurnedAway[];
   /** Decisions that are not there: `lost` could not be stored by this plane, `gaps` never arrived, by boot of a proxy. */
   readonly decisions: { readonly lost: number; readonly gaps: readonly BootRecord[] };
   readonly startedAtMs: number;
@@ -65,6 +67,8 @@ export interface PendingView {
 /** Withdrawn content, and what its operator is called. */
 export interface HoldView extends HeldContent {
   readonly byName: string | null;
+  /** Documents that it keeps out now, by what their files hold or because they are gone; null before the directory has been read. */
+  readonly keepsOut: readonly string[] | null;
 }
 
 export interface RestrictionView extends Restriction {
@@ -99,9 +103,10 @@ export function statusView(parts: Pick<ApiParts, 'plane' | 'fleet' | 'decisions'
     unrecorded: watch.unrecorded ?? null,
     problems: problemViews(parts.plane.outstanding()),
     pendingRemovals: pendingViews(parts.plane.outstanding()),
-    holds: holdViews(state),
+    holds: holdViews(state, parts.plane.outstanding()),
     restrictions: restrictionViews(state, parts.fleet),
     fleet: fleetCounts(parts.fleet, state),
+    turnedAway: parts.fleet.turnedAway(),
     decisions: { lost: parts.decisions.lost(), gaps: parts.decisions.boots({ limit: BOOTS_LOOKED_AT }).filter((boot) => boot.missing > 0) },
     startedAtMs: parts.startedAtMs,
   };
@@ -123,8 +128,11 @@ export function restrictionViews(state: PlaneState, fleet: Fleet): readonly Rest
   return [...state.restrictions.values()].map(({ restriction, since }) => ({ ...restriction, actorName: nameOf(state, restriction.actor), since, proxies: restricted(restriction, proxies).length }));
 }
 
-export function holdViews(state: PlaneState): readonly HoldView[] {
-  return state.holds.map((hold) => ({ ...hold, byName: nameOf(state, hold.by.id) }));
+export function holdViews(state: PlaneState, { withheld }: Outstanding): readonly HoldView[] {
+  return state.holds.map((hold) => {
+    const kept = withheld?.filter(({ policy, content }) => content === hold.content && (content !== 'absent' || policy === hold.policy));
+    return { ...hold, byName: nameOf(state, hold.by.id), keepsOut: kept?.map(({ policy }) => policy) ?? null };
+  });
 }
 
 /** What people call an operator's token or a host; null where nobody named it, or the name was erased. */

@@ -10,15 +10,16 @@ const EVENT: Like = { seq: 0, atMs: 0, actor: { kind: '', id: '' }, event: { typ
 const DONE: Like = { version: 0, recorded: [EVENT] };
 const RESTRICTION: Like = { id: '', reason: '', imposedAtMs: 0, readOnly: false, scope: { kind: '' }, selector: {} };
 const PROXY: Like = { hostName: '', server: '', state: '', upstream: '', lastSeen: 0, labels: {}, problems: [''] };
+const TURNED_AWAY: Like = { proved: false, reason: '', message: '', count: 0, firstMs: 0, lastMs: 0 };
 const DECISION: Like = { atMs: 0, host: '', server: '', kind: '', name: '', decision: '', reason: '', sources: [''], freshness: '' };
 
 /** By path. What is not here must be an object, and no more is asked of it. */
 const ANSWERS: readonly (readonly [path: RegExp, like: Like])[] = [
   [/^GET \/v1\/status$/, {
     log: '', version: 0, size: 0, policiesVersion: 0, restrictionsVersion: 0, directory: '', policies: [{ policy: '' }], watch: { state: '', sinceMs: 0 }, storage: { ballast: false }, problems: [{ file: '', line: 0, column: 0, code: '', message: '' }],
-    pendingRemovals: [{ change: '', removes: [''] }], holds: [{ policy: '', content: '' }], restrictions: [RESTRICTION], fleet: { proxies: 0, hosts: 0, current: 0, behind: 0, refused: 0, offline: 0 }, decisions: { lost: 0, gaps: [{ host: '', missing: 0 }] },
+    pendingRemovals: [{ change: '', removes: [''] }], holds: [{ policy: '', content: '' }], restrictions: [RESTRICTION], fleet: { proxies: 0, hosts: 0, current: 0, behind: 0, refused: 0, offline: 0 }, turnedAway: [TURNED_AWAY], decisions: { lost: 0, gaps: [{ host: '', missing: 0 }] },
   }],
-  [/^GET \/v1\/proxies$/, { proxies: [PROXY] }],
+  [/^GET \/v1\/proxies$/, { proxies: [PROXY], turnedAway: [TURNED_AWAY] }],
   [/^GET \/v1\/hosts$/, { hosts: [{ host: '', name: '', proxies: 0, connected: 0, enrolledAtMs: 0, revoked: false, labels: {} }] }],
   [/^GET \/v1\/enforced$/, { enforced: [{ hostName: '', server: '', certainty: '', policiesVersion: 0, restrictionsVersion: 0, fromMs: 0, toMs: 0 }] }],
   [/^GET \/v1\/wait$/, { version: 0, wanted: 0, enforcing: 0, tookMs: [0], missing: [{ hostName: '', server: '', why: '' }], notReached: [{ hostName: '', server: '', lastSeen: 0 }] }],

@@ -12,6 +12,7 @@ import type { Document, DocumentSet } from './documents.ts';
 import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import { problemLines } from './problem-lines.ts';
+import { counted } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What `serve` takes for the policy directory when nobody says. */
@@ -115,10 +116,6 @@ function summary(report: CheckReport): string {
   const warnings = report.problems.length - errors;
   const tests = `${counted(report.tests.passed, 'test')} passed${report.tests.failed > 0 ? `, ${report.tests.failed} failed` : ''}`;
   return `${counted(report.files, 'file')}: ${counted(errors, 'error')}, ${counted(warnings, 'warning')}; ${tests}.`;
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /**

@@ -67,7 +67,7 @@ describe('a line of ours', () => {
   });
 
   it('is never what somebody wrote: log, show, diff, confirm, hold list', async () => {
-    const hold = { policy: EVIL, content: EVIL, since: 1, sinceMs: 0, by: { kind: 'operator', id: EVIL }, byName: EVIL, reason: EVIL };
+    const hold = { policy: EVIL, content: EVIL, since: 1, sinceMs: 0, by: { kind: 'operator', id: EVIL }, byName: EVIL, reason: EVIL, keepsOut: [] };
     answers = {
       '/v1/log': { events: EVENTS.map(recorded), names: { [EVIL]: EVIL }, next: null },
       '/v1/changes/x/confirm': { version: 1, recorded: EVENTS.map(recorded) },
@@ -80,13 +80,14 @@ describe('a line of ours', () => {
 
   it('is never what somebody wrote: status, proxies', async () => {
     const proxy = { host: 'h', hostName: EVIL, labels: { [EVIL]: EVIL }, server: EVIL, upstream: EVIL, boot: EVIL, connected: true, state: 'current', policies: null, restrictions: null, since: null, lastSeen: 0, problems: [EVIL], inFlight: 0 };
+    const turnedAway = [{ host: EVIL, hostName: EVIL, server: EVIL, proved: false, from: EVIL, reason: EVIL, message: EVIL, count: 2, firstMs: 0, lastMs: 0 }];
     answers = {
-      '/v1/proxies': { proxies: [proxy], version: 1 },
+      '/v1/proxies': { proxies: [proxy], turnedAway, version: 1 },
       '/v1/status': {
         log: EVIL, version: 1, versionAtMs: 0, size: 1, policiesVersion: 1, restrictionsVersion: 1, policies: [], directory: EVIL, watch: { state: 'failed', sinceMs: 0, lastScanAtMs: null, problem: EVIL },
         storage: { problem: EVIL, ballast: true }, unrecorded: { documents: 1, sinceMs: 0, reason: EVIL },
         problems: [{ file: EVIL, line: 1, column: 1, code: 'TYPE', severity: 'error', message: EVIL, frame: null, why: 'invalid', seq: 1, sinceMs: 0 }], pendingRemovals: [{ change: EVIL, removes: [EVIL], message: EVIL, sinceMs: 0, seq: 1 }],
-        holds: [{ policy: EVIL, content: EVIL, since: 1, sinceMs: 0, by: { kind: 'operator', id: EVIL }, byName: EVIL, reason: EVIL }], restrictions: [{ ...RESTRICTION, actorName: EVIL, since: 1, proxies: 0 }],
+        holds: [{ policy: EVIL, content: EVIL, since: 1, sinceMs: 0, by: { kind: 'operator', id: EVIL }, byName: EVIL, reason: EVIL, keepsOut: [EVIL, EVIL] }], restrictions: [{ ...RESTRICTION, actorName: EVIL, since: 1, proxies: 0 }], turnedAway,
         fleet: { proxies: 1, hosts: 1, current: 1, behind: 0, refused: 0, offline: 0 }, decisions: { lost: 0, gaps: [{ host: EVIL, server: EVIL, boot: EVIL, highest: 1, stored: 0, missing: 1, lastMs: 0 }] }, startedAtMs: 0,
       },
     };

@@ -1,14 +1,17 @@
 /** `portcullis status`, `proxies`, `hosts`: how things are now. */
 import type { HostView, StatusView } from '../api/views.ts';
-import type { Certainty, Enforced, ProxyView } from '../fleet/fleet.ts';
+import type { Certainty, Enforced, ProxyView, TurnedAway } from '../fleet/fleet.ts';
 import { fail, print, show, withPlane } from './command.ts';
 import type { PlaneOptions } from './command.ts';
 import { DEFAULT_TIMEOUT_MS, enforcedExit, progressLines, waitUntilEnforced } from './enforced.ts';
 import type { ExitCode } from './exit.ts';
 import { labelsText, restrictionText, shortId } from './happening.ts';
 import { storageLines } from './storage.ts';
-import { ago, moment, table } from './table.ts';
+import { ago, counted, moment, table } from './table.ts';
 import type { Terminal } from './terminal.ts';
+
+/** One cause turns away a whole fleet; its first proxies tell it. */
+const MAX_TURNED_AWAY = 10;
 
 export interface StatusOptions extends PlaneOptions {
   readonly wait?: number;
@@ -32,7 +35,10 @@ export async function status(options: StatusOptions, terminal: Terminal): Promis
 
 export async function proxies(options: PlaneOptions, terminal: Terminal): Promise<ExitCode> {
   return withPlane(options, terminal, async (plane) =>
-    show(await plane.get<{ readonly proxies: readonly ProxyView[] }>('/v1/proxies'), options, terminal, (fleet) => proxyLines(fleet.proxies, terminal.now())),
+    show(await plane.get<{ readonly proxies: readonly ProxyView[]; readonly turnedAway: readonly TurnedAway[] }>('/v1/proxies'), options, terminal, (fleet) => [
+      ...proxyLines(fleet.proxies, terminal.now()),
+      ...turnedAwayLines(fleet.turnedAway, terminal.now()),
+    ]),
   );
 }
 
@@ -82,14 +88,15 @@ function enforcedLines(all: readonly EnforcedView[]): readonly string[] {
   ];
 }
 
-function statusLines(view: StatusView, fleet: readonly ProxyView[], nowMs: number): readonly string[] {
+/** The plane at a glance, as lines; each is still to be made printable. */
+export function statusLines(view: StatusView, fleet: readonly ProxyView[], nowMs: number): readonly string[] {
   const since = view.versionAtMs === null ? '' : `, since ${moment(view.versionAtMs)} (${ago(view.versionAtMs, nowMs)})`;
   return [
-    `version ${view.version}${since}; log ${view.log}, ${view.size} events`,
-    `${view.policies.length} policies from ${view.directory} (policies as of ${view.policiesVersion}, restrictions as of ${view.restrictionsVersion})`,
+    `version ${view.version}${since}; log ${view.log}, ${counted(view.size, 'event')}`,
+    `${counted(view.policies.length, 'policy', 'policies')} from ${view.directory} (policies as of ${view.policiesVersion}, restrictions as of ${view.restrictionsVersion})`,
     watchLine(view, nowMs),
     ...storageLines(view, nowMs),
-    ...section('Restrictions in force', view.restrictions.map((one) => `${one.id}: denies ${restrictionText(one)} (${one.proxies} proxies), since ${moment(one.imposedAtMs)}${one.actorName === null ? '' : `, by ${one.actorName} (${shortId(one.actor)})`}. Reason: ${one.reason}`)),
+    ...section('Restrictions in force', view.restrictions.map((one) => `${one.id}: denies ${restrictionText(one)} (${counted(one.proxies, 'proxy', 'proxies')}), since ${moment(one.imposedAtMs)}${one.actorName === null ? '' : `, by ${one.actorName} (${shortId(one.actor)})`}. Reason: ${one.reason}`)),
     ...section('Problems: the last good content of these stays in force', view.problems.map((problem) => `${problem.file}:${problem.line}:${problem.column} ${problem.code} ${problem.message}`)),
     ...section('Removals that wait for you', view.pendingRemovals.map((one) => `${one.removes.join(', ')}: portcullis confirm ${one.change} --as admin`)),
     ...section('Holds', view.holds.map((hold) => `${hold.policy}: ${holdText(hold)}`)),
@@ -100,6 +107,7 @@ function statusLines(view: StatusView, fleet: readonly ProxyView[], nowMs: numbe
     '',
     fleetLine(view),
     ...proxyLines(fleet, nowMs),
+    ...turnedAwayLines(view.turnedAway, nowMs),
   ];
 }
 
@@ -116,14 +124,41 @@ function watchLine({ watch, directory }: StatusView, nowMs: number): string {
   }
 }
 
-/** Why the file and what is in force differ. */
+/** What a hold keeps out, whether it does so now, and who wanted that. */
 export function holdText(hold: StatusView['holds'][number]): string {
-  const what = hold.content === 'absent' ? 'its removal stays out' : `content ${hold.content.slice(0, 12)} stays out`;
-  return `file differs from what is in force: ${what}, held by ${hold.byName === null ? hold.by.id : `${hold.byName} (${shortId(hold.by.id)})`} since ${moment(hold.sinceMs)}${hold.reason === null ? '' : ` because ${hold.reason}`}`;
+  const by = hold.byName === null ? hold.by.id : `${hold.byName} (${shortId(hold.by.id)})`;
+  return `${heldText(hold)}; held by ${by} since ${moment(hold.sinceMs)}${hold.reason === null ? '' : ` because ${hold.reason}`}`;
+}
+
+function heldText({ policy, content, keepsOut }: StatusView['holds'][number]): string {
+  const what = content === 'absent' ? 'its removal' : `content ${content.slice(0, 12)}`;
+  if (keepsOut === null) return `${what} stays out`;
+  if (keepsOut.length === 0) return `${what} would stay out; ${content === 'absent' ? 'its file is there' : 'no file holds it now'}`;
+  if (content === 'absent') return 'its file is gone, and stays in force';
+  const others = keepsOut.filter((id) => id !== policy);
+  const where = keepsOut.includes(policy) ? ['its file', ...others] : others;
+  return `${what} stays out, which ${where.join(', ')} ${where.length === 1 ? 'holds' : 'hold'}`;
 }
 
 function fleetLine({ fleet }: StatusView): string {
-  return `${fleet.proxies} proxies on ${fleet.hosts} hosts: ${fleet.current} current, ${fleet.behind} behind, ${fleet.refused} refused, ${fleet.offline} offline`;
+  return `${counted(fleet.proxies, 'proxy', 'proxies')} on ${counted(fleet.hosts, 'host')}: ${fleet.current} current, ${fleet.behind} behind, ${fleet.refused} refused, ${fleet.offline} offline`;
+}
+
+/** Who is refused at the door and goes on under what it has. */
+function turnedAwayLines(all: readonly TurnedAway[], nowMs: number): readonly string[] {
+  const lines = all.slice(0, MAX_TURNED_AWAY).map((one) => {
+    const again = one.count === 1 ? `${ago(one.lastMs, nowMs)} ago` : `${one.count} times since ${moment(one.firstMs)}, last ${ago(one.lastMs, nowMs)} ago`;
+    return `${whoText(one)}: ${one.reason}: ${one.message} (${again})`;
+  });
+  const more = all.length - lines.length;
+  return section('Turned away (these proxies keep what they had)', [...lines, ...(more > 0 ? [`and ${more} more`] : [])]);
+}
+
+function whoText({ host, hostName, server, proved, from }: TurnedAway): string {
+  const place = from === null ? '' : ` from ${from}`;
+  if (host === null) return `Somebody${place}`;
+  const proxy = `${hostName === null ? host : `${hostName} (${host})`}/${server ?? '?'}`;
+  return proved ? `${proxy}${place}` : `Somebody${place} who claims to be ${proxy}`;
 }
 
 function section(title: string, lines: readonly string[]): readonly string[] {
@@ -145,8 +180,20 @@ function proxyLines(fleet: readonly ProxyView[], nowMs: number): readonly string
     ],
     fleet,
   );
-  return [...lines, ...fleet.flatMap((proxy) => proxy.problems.map((problem) => `  ${proxy.hostName}/${proxy.server}: ${problem}`))];
+  return [...lines, ...proxyProblemLines(fleet)];
 }
+
+/** What many have is said once. */
+function proxyProblemLines(fleet: readonly ProxyView[]): readonly string[] {
+  const having = new Map<string, string[]>();
+  for (const { hostName, server, problems } of fleet) {
+    for (const problem of problems) having.set(problem, [...(having.get(problem) ?? []), `${hostName}/${server}`]);
+  }
+  return [...having].map(([problem, who]) => `  ${who.slice(0, MAX_NAMED).join(', ')}${who.length > MAX_NAMED ? ` and ${who.length - MAX_NAMED} more` : ''}: ${problem}`);
+}
+
+/** Proxies that are named beside a problem that they share. */
+const MAX_NAMED = 4;
 
 function versionText(part: ProxyView['policies']): string {
   return part === null ? '-' : String(part.version);

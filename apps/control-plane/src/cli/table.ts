@@ -73,3 +73,8 @@ export function ago(fromMs: number, nowMs: number): string {
 export function moment(ms: number): string {
   return new Date(ms).toISOString().replace('T', ' ').replace(/\.\d+Z$/, 'Z');
 }
+
+/** `1 host`, `2 hosts`; `many` where the plural is another. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}

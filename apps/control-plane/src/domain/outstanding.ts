@@ -4,6 +4,7 @@
  */
 import type { OfferCommand } from './commands/answer.ts';
 import { holdOf } from './commands/offer.ts';
+import type { Hold } from './events.ts';
 import type { PendingRemoval, PlaneState, Refused } from './state.ts';
 
 export interface Outstanding {
@@ -11,6 +12,8 @@ export interface Outstanding {
   readonly refused: readonly Refused[];
   /** Removals that `confirm` would take. */
   readonly removals: readonly PendingRemoval[];
+  /** What holds keep out now: documents whose newest content, or whose absence, is held. Null before the directory has been read. */
+  readonly withheld: readonly Hold[] | null;
 }
 
 /** @param offered the newest settled offer; before the first, everything recorded is taken to stand. */
@@ -20,7 +23,14 @@ export function outstanding(state: PlaneState, offered: OfferCommand | null): Ou
     removals: [...state.pendingRemovals.values()].filter(
       ({ confirmed, removes }) => !confirmed && removes.every((policy) => state.policies.has(policy) && offered?.documents.has(policy) !== true),
     ),
+    withheld: offered === null ? null : withheld(state, offered),
   };
+}
+
+function withheld(state: PlaneState, { documents }: OfferCommand): readonly Hold[] {
+  const contents = [...documents].flatMap(([policy, document]) => (document.kind === 'unreadable' ? [] : [{ policy, content: document.textSha256 }]));
+  const absences = [...state.policies.keys()].filter((policy) => !documents.has(policy)).map((policy) => ({ policy, content: 'absent' }));
+  return [...contents, ...absences].filter(({ policy, content }) => state.policies.get(policy)?.content.textSha256 !== content && holdOf(state, policy, content) !== undefined);
 }
 
 function stillRefused(state: PlaneState, { policy, textSha256, why }: Refused, offered: OfferCommand | null): boolean {

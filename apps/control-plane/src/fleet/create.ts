@@ -19,7 +19,7 @@ import type { Timers } from '../timers.ts';
 import { makeCuts } from './cuts.ts';
 import type { Cuts } from './cuts.ts';
 import { closeSocket, makeDoor } from './door.ts';
-import type { Fleet } from './fleet.ts';
+import type { Fleet, TurnedAway } from './fleet.ts';
 import { openLedger } from './ledger.ts';
 import type { Ledger } from './ledger.ts';
 import { makeChanges, makeQueue } from './pace.ts';
@@ -28,6 +28,8 @@ import { makeProgress } from './progress.ts';
 import type { ProgressClock } from './progress.ts';
 import { drop, listen, makeSession, pushTo, welcome } from './session.ts';
 import type { Session } from './session.ts';
+import { turnedAwayBook } from './turned-away.ts';
+import type { Knock, TurnedAwayBook } from './turned-away.ts';
 import { progressOf, viewsOf } from './view.ts';
 import type { Roster } from './view.ts';
 
@@ -81,6 +83,7 @@ interface Live {
   readonly queue: Queue<Session>;
   /** Logs that hosts of ours follow instead of this one, by host. */
   readonly stray: Map<string, string>;
+  readonly turnedAway: TurnedAwayBook;
   /** The version that `cuts` is at. */
   head: number;
 }
@@ -103,9 +106,10 @@ export function createFleet(options: FleetOptions): LiveFleet {
       if (isHere(live, session)) pushTo(session, live.cuts.of(session.identity), options.now(), 'everything');
     }, timers),
     stray: new Map(),
+    turnedAway: turnedAwayBook(),
     head: plane.state().version,
   };
-  const door = makeDoor({ state: () => plane.state(), random: options.random ?? randomBytes, timers, onProxy: (proxy) => admit(live, proxy), onStray: (hello) => strayed(live, hello) });
+  const door = makeDoor({ state: () => plane.state(), random: options.random ?? randomBytes, timers, onProxy: (proxy) => admit(live, proxy), onRefused: (knock) => refused(live, knock) });
   const stopHearing = plane.onRecorded((events, state) => recorded(live, events, state));
   const beats = [timers.every(options.heartbeatMs ?? linkLimits.HEARTBEAT_MS, () => beat(live)), timers.every(FLUSH_MS, () => flushQuietly(ledger))];
   let left: Promise<void> | undefined;
@@ -121,6 +125,7 @@ export function createFleet(options: FleetOptions): LiveFleet {
   return {
     proxies: () => viewsOf(rosterOf(live)),
     progress: (version) => progressOf(version, rosterOf(live), live.progress.tookMs(version)),
+    turnedAway: () => turnedAway(live),
     onChange: live.changes.listen,
     enforced: (query) => ledger.enforced(query),
     attach: (server) => door.attach(server),
@@ -178,8 +183,12 @@ function admit(live: Live, { socket, hello, host }: { readonly socket: WebSocket
   const before = live.sessions.get(name);
   const barred = before?.link.barred ?? live.barred.get(`${name} ${hello.build}`) ?? new Map<string, Refused>();
   if (before !== undefined) drop(before, 'replaced');
-  else if (sessionsOf(live, hello.host).length >= MAX_PROXIES_PER_HOST) return closeSocket(socket, 'too-many', live.timers);
+  else if (sessionsOf(live, hello.host).length >= MAX_PROXIES_PER_HOST) {
+    refused(live, { reason: 'too-many', hello, proved: true, from: null });
+    return closeSocket(socket, 'too-many', live.timers);
+  }
   live.stray.delete(hello.host);
+  live.turnedAway.admitted(hello);
   live.ledger.takeCounter(hello.host, hello.counter, at);
   const session = makeSession({ socket, hello, host, barred, nowMs: at, timers: live.timers });
   live.sessions.set(name, session);
@@ -193,11 +202,18 @@ function admit(live: Live, { socket, hello, host }: { readonly socket: WebSocket
   listen(session, { decisions, now, onHeld: (from, held) => hold(live, from, held), onChange: live.changes.note });
 }
 
-/** Enrolled hosts only, so that there are no more than those. */
-function strayed(live: Live, hello: HelloHeader): void {
-  if (live.stray.get(hello.host) === hello.log) return;
-  live.stray.set(hello.host, hello.log);
-  live.changes.note();
+/** Somebody was not let in. Strays are proved, so that there are no more of them than enrolled hosts. */
+function refused(live: Live, knock: Knock): void {
+  const { reason, proved, hello } = knock;
+  const news = live.turnedAway.note(knock, live.options.now());
+  const strays = reason === 'other-log' && proved && hello !== null && live.stray.get(hello.host) !== hello.log;
+  if (strays) live.stray.set(hello.host, hello.log);
+  if (news || strays) live.changes.note();
+}
+
+function turnedAway(live: Live): readonly TurnedAway[] {
+  const { log, hosts } = live.options.plane.state();
+  return live.turnedAway.list({ log, nameOf: (host) => hosts.get(host)?.name ?? null }, live.options.now());
 }
 
 function gone(live: Live, session: Session): void {

@@ -10,6 +10,7 @@ import { WebSocketServer } from 'ws';
 import type { RawData, WebSocket } from 'ws';
 import type { Host, PlaneState } from '../domain/state.ts';
 import type { Timers } from '../timers.ts';
+import type { Knock } from './turned-away.ts';
 
 export const LINK_PATH = '/v1/link';
 
@@ -29,15 +30,15 @@ export interface Door {
 export interface DoorOptions {
   readonly state: () => PlaneState;
   readonly random: (bytes: number) => Uint8Array;
-  /** A proxy that has proved its host's key and follows another log; it is turned away. */
-  readonly onStray?: (hello: HelloHeader) => void;
+  /** Somebody is turned away. */
+  readonly onRefused?: (knock: Knock) => void;
   readonly timers: Timers;
   /** A proxy that has proved its host's key. The socket is paused; the caller listens to it and resumes it. */
   readonly onProxy: (proxy: { readonly socket: WebSocket; readonly hello: HelloHeader; readonly host: Host }) => void;
 }
 
 /** Makes the door; it lets nobody in before it is attached to a server. */
-export function makeDoor({ state, random, onStray, timers, onProxy }: DoorOptions): Door {
+export function makeDoor({ state, random, onRefused, timers, onProxy }: DoorOptions): Door {
   let open = true;
   let unproved = 0;
   const sockets = new WebSocketServer({
@@ -56,24 +57,24 @@ export function makeDoor({ state, random, onStray, timers, onProxy }: DoorOption
     // A browser always sends an Origin; a proxy never does.
     if (request.headers.origin !== undefined) return refuse(stream, '403 Forbidden');
     if (!open || sockets.clients.size >= MAX_SOCKETS || unproved >= MAX_UNPROVED) return refuse(stream, '503 Service Unavailable', 'Retry-After: 2\r\n');
-    sockets.handleUpgrade(request, stream, head, greet);
+    sockets.handleUpgrade(request, stream, head, (socket) => greet(socket, request.socket.remoteAddress ?? null));
   }
 
-  function greet(socket: WebSocket): void {
+  function greet(socket: WebSocket, from: string | null): void {
     const nonce = Buffer.from(random(32)).toString('base64url');
     unproved += 1;
-    const stop = timers.after(linkLimits.HELLO_MS, () => done('hello-timeout'));
-    const gone = (): void => done(null);
+    const refuseAs = ({ reason, hello, proved }: Omit<Knock, 'from'>): void => {
+      if (done(reason)) onRefused?.({ reason, hello, proved, from });
+    };
+    const stop = timers.after(linkLimits.HELLO_MS, () => refuseAs({ reason: 'hello-timeout', hello: null, proved: false }));
+    const gone = (): void => void done(null);
     // ws emits `error` before `close`; what matters is that the socket is gone.
     const ignore = (): void => undefined;
     socket.on('error', ignore);
     socket.once('close', gone);
     socket.once('message', (data: RawData, binary: boolean) => {
-      const proved = binary || sizeOf(data) > linkLimits.MAX_HELLO_BYTES ? ({ ok: false, reason: 'bad-frame' } as const) : prove(textOf(data), nonce, state());
-      if (!proved.ok) {
-        if ('stray' in proved) onStray?.(proved.stray);
-        return done(proved.reason);
-      }
+      const proved = binary || sizeOf(data) > linkLimits.MAX_HELLO_BYTES ? unread('bad-frame') : prove(textOf(data), nonce, state());
+      if (!proved.ok) return refuseAs(proved);
       done(null);
       socket.pause();
       onProxy({ socket, hello: proved.hello, host: proved.host });
@@ -82,13 +83,15 @@ export function makeDoor({ state, random, onStray, timers, onProxy }: DoorOption
     socket.send(plainFrame({ frame: 'challenge', protocol: linkLimits.LINK_PROTOCOL, log, nonce, ...(restorations.length === 0 ? {} : { restorations }) }));
 
     let finished = false;
-    function done(reason: CloseReason | null): void {
-      if (finished) return;
+    /** False where it was done already. */
+    function done(reason: CloseReason | null): boolean {
+      if (finished) return false;
       finished = true;
       unproved -= 1;
       stop();
       socket.off('close', gone);
       if (reason !== null) closeSocket(socket, reason, timers);
+      return true;
     }
   }
 
@@ -96,30 +99,33 @@ export function makeDoor({ state, random, onStray, timers, onProxy }: DoorOption
     attach: (server) => {
       server.on('upgrade', upgrade);
     },
-    greet: (socket) => (open ? greet(socket) : closeSocket(socket, 'going-away', timers)),
+    greet: (socket) => (open ? greet(socket, null) : closeSocket(socket, 'going-away', timers)),
     shut: () => {
       open = false;
     },
   };
 }
 
-type Proved =
-  | { readonly ok: true; readonly hello: HelloHeader; readonly host: Host }
-  | { readonly ok: false; readonly reason: CloseReason }
-  /** A host of ours that follows another log. */
-  | { readonly ok: false; readonly reason: 'other-log'; readonly stray: HelloHeader };
+type Proved = { readonly ok: true; readonly hello: HelloHeader; readonly host: Host } | NotProved;
+interface NotProved extends Omit<Knock, 'from'> {
+  readonly ok: false;
+}
 
 /** Reads the hello and checks the key behind it. An unknown host and a wrong signature get the same answer. */
 function prove(source: string, nonce: string, state: PlaneState): Proved {
   const read = readUp(source);
-  if (!read.ok) return { ok: false, reason: read.kind === 'unsupported' ? 'unsupported-protocol' : 'bad-frame' };
-  if (read.value.frame !== 'hello') return { ok: false, reason: 'bad-frame' };
-  const { signed, header, signature } = read.value;
-  const host = state.hosts.get(signed.host);
-  const proven = host !== undefined && signed.nonce === nonce && verifierOf(host.publicKey)?.('connect', header, signature) === true;
-  if (signed.log !== state.log) return proven ? { ok: false, reason: 'other-log', stray: signed } : { ok: false, reason: 'other-log' };
-  if (!proven) return { ok: false, reason: 'unauthorised' };
-  return host.revoked ? { ok: false, reason: 'revoked' } : { ok: true, hello: signed, host };
+  if (!read.ok) return unread(read.kind === 'unsupported' ? 'unsupported-protocol' : 'bad-frame');
+  if (read.value.frame !== 'hello') return unread('bad-frame');
+  const { signed: hello, header, signature } = read.value;
+  const host = state.hosts.get(hello.host);
+  const proved = host !== undefined && hello.nonce === nonce && verifierOf(host.publicKey)?.('connect', header, signature) === true;
+  if (hello.log !== state.log) return { ok: false, reason: 'other-log', hello, proved };
+  if (!proved) return { ok: false, reason: 'unauthorised', hello, proved };
+  return host.revoked ? { ok: false, reason: 'revoked', hello, proved } : { ok: true, hello, host };
+}
+
+function unread(reason: CloseReason): NotProved {
+  return { ok: false, reason, hello: null, proved: false };
 }
 
 /** Closes a socket for a reason, and for good if the other end does not answer. */

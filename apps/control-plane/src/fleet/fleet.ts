@@ -1,5 +1,6 @@
 /** The fleet as operators see it. */
 import { linkLimits } from '@portcullis/policy-core';
+import type { CloseReason } from '@portcullis/policy-core';
 
 export { createFleet } from './create.ts';
 export type { FleetOptions, LiveFleet } from './create.ts';
@@ -9,9 +10,30 @@ export interface Fleet {
   proxies(): readonly ProxyView[];
   /** What each proxy must enforce for version `version`, and who does not yet. Counts connected proxies of enrolled hosts. */
   progress(version: number): Progress;
+  /** Who was not let in of late, the latest first. */
+  turnedAway(): readonly TurnedAway[];
   onChange(listener: () => void): () => void;
   /** What was or may have been enforced between two times, newest first: "what did host H enforce at time T?" is `fromMs = toMs = T`. */
   enforced(query: EnforcedQuery): readonly Enforced[];
+}
+
+/** Somebody who wanted to connect as a proxy and was refused, several times perhaps. */
+export interface TurnedAway {
+  /** The host's id; null where nothing was said that could be read. */
+  readonly host: string | null;
+  /** Null where the host is not known, or was not proved. */
+  readonly hostName: string | null;
+  readonly server: string | null;
+  /** Whether it holds the host's key. Otherwise host and server are what somebody claims. */
+  readonly proved: boolean;
+  /** The address that it last came from. */
+  readonly from: string | null;
+  readonly reason: CloseReason;
+  /** What is the matter and what to do. */
+  readonly message: string;
+  readonly count: number;
+  readonly firstMs: number;
+  readonly lastMs: number;
 }
 
 export interface EnforcedQuery {

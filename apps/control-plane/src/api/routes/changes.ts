@@ -33,7 +33,7 @@ export function addChanges(api: Api, parts: ApiParts): void {
       }),
   );
   declare(api, { method: 'get', path: '/v1/holds', action: 'read', summary: 'Withdrawn content that stays out', answers: '`holds`: policy, content, by whom, since when, why.' }, () =>
-    answer({ holds: holdViews(parts.plane.state()) }),
+    answer({ holds: holdViews(parts.plane.state(), parts.plane.outstanding()) }),
   );
   declare(
     api,

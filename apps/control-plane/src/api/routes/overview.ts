@@ -23,8 +23,8 @@ export function addOverview(api: Api, parts: ApiParts): void {
   declare(api, { method: 'get', path: '/v1/problems', action: 'read', summary: 'What was refused and still is', answers: '`problems`: by policy, with every problem of its text.' }, () =>
     answer({ problems: problemViews(parts.plane.outstanding()) }),
   );
-  declare(api, { method: 'get', path: '/v1/proxies', action: 'read', summary: 'The fleet', answers: '`proxies`: every proxy seen, what it enforces, since when.' }, () =>
-    answer({ proxies: parts.fleet.proxies(), version: parts.plane.state().version }),
+  declare(api, { method: 'get', path: '/v1/proxies', action: 'read', summary: 'The fleet', answers: '`proxies`: every proxy seen, what it enforces, since when; `turnedAway`: who was not let in of late, and why.' }, () =>
+    answer({ proxies: parts.fleet.proxies(), turnedAway: parts.fleet.turnedAway(), version: parts.plane.state().version }),
   );
   declare(api, { method: 'get', path: '/v1/hosts', action: 'read', summary: 'Enrolled hosts', answers: '`hosts`: key, labels, proxies.' }, () =>
     answer({ hosts: hostViews(parts.plane.state(), parts.fleet) }),
