@@ -1,6 +1,6 @@
 /** What is legal but surely not meant: warnings about a policy that is otherwise sound. */
 import { compileGlob, isExact } from '../glob.ts';
-import type { Condition, Entry, Policy, PolicyTest, Rule } from '../policy.ts';
+import type { Condition, Entry, PlacedName, Policy, PolicyTest, Rule } from '../policy.ts';
 import { quote } from '../problem.ts';
 import { nearest } from '../suggestion.ts';
 import { scopeOf } from './counters.ts';
@@ -104,13 +104,21 @@ function warnOfNames(policy: Policy, tests: readonly PolicyTest[], findings: Fin
   const listed = new Set(entries);
   const matchers = entries.filter((pattern) => !isExact(pattern) && pattern !== '*').map(compileGlob);
   const exact = entries.filter(isExact);
-  const calls = tests.flatMap((test) => test.steps.flatMap((step) => (step.call.kind === 'tool' && step.expect === 'allow' ? [{ name: step.call.name, at: step.at }] : [])));
   const hides = policy.hide.map(({ name }) => compileGlob(name));
-  for (const { name, at } of [...policy.hide, ...(policy.readOnly ?? []), ...calls].slice(0, MAX_COMPARED_NAMES)) {
+  const isHidden = (name: string): boolean => hides.some((hidden) => hidden(name));
+  // A hidden name is meant where a test calls it or read_only lists it; where `hide` itself names it, that says nothing.
+  const named = [...policy.hide.map((placed) => ({ ...placed, meant: false })), ...[...(policy.readOnly ?? []), ...calledTools(tests)].map((placed) => ({ ...placed, meant: isHidden(placed.name) }))];
+  for (const { name, at, meant } of named.slice(0, MAX_COMPARED_NAMES)) {
     if (!isExact(name) || listed.has(name) || matchers.some((matches) => matches(name))) continue;
-    const twin = exact.find((other) => sameButForSpelling(other, name)) ?? (hides.some((hidden) => hidden(name)) ? null : slip(name, exact));
+    const twin = exact.find((other) => sameButForSpelling(other, name)) ?? (meant ? null : slip(name, exact));
     if (twin !== null) findings.warnAt('LOOKS_MISTYPED', at, `no entry is called ${quote(name)}: did you mean ${quote(twin)}?`);
   }
+}
+
+/** Under `default: deny` a test of a mistyped tool is denied as it expects, and shows nothing, unless it names the default as what denies. */
+function calledTools(tests: readonly PolicyTest[]): readonly PlacedName[] {
+  const steps = tests.flatMap((test) => test.steps);
+  return steps.flatMap(({ call, rule, at }) => (call.kind === 'tool' && rule !== '(default deny)' ? [{ name: call.name, at }] : []));
 }
 
 function sameButForSpelling(left: string, right: string): boolean {
