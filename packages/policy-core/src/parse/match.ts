@@ -3,7 +3,7 @@ import { MAX_GLOB_LENGTH } from '../glob.ts';
 import type { Match, OnStale } from '../policy.ts';
 import { quote } from '../problem.ts';
 import type { Findings } from './findings.ts';
-import { child, isNull, placeOf, textOf, valueOf, valuePlaceOf, wordOf } from './nodes.ts';
+import { child, isBlank, isNull, placeOf, textOf, valueOf, valuePlaceOf, wordOf } from './nodes.ts';
 import type { MapNode, Node, ScalarNode } from './nodes.ts';
 
 /** Labels are few by nature; every one is looked at for every proxy. */
@@ -69,7 +69,7 @@ function readLabels(match: MapNode, findings: Findings): Match['labels'] {
   if (labels?.kind !== 'map') return {};
   if (labels.pairs.size > MAX_LABELS) findings.error('MATCH', labels.offset, `match may name ${MAX_LABELS} labels, not ${labels.pairs.size}`);
   const read = [...labels.pairs].map(([label, { key }]) => {
-    if (label.trim() === '' || label.length > MAX_LABEL_LENGTH) findings.error('MATCH', key.offset, `the name of a label has 1 to ${MAX_LABEL_LENGTH} characters and is not blank`);
+    if (isBlank(label) || label.length > MAX_LABEL_LENGTH) findings.error('MATCH', key.offset, `the name of a label has 1 to ${MAX_LABEL_LENGTH} characters and is not blank`);
     const values = readGlobs(labels, label, findings);
     if (values === null) findings.error('MATCH', key.offset, `the label ${quote(label)} has no value: write the values that it may have, or \`"*"\` for any`);
     return [label, values ?? []] as const;
@@ -86,7 +86,7 @@ function readGlobs(map: MapNode, key: string, findings: Findings): readonly stri
   if (items.length > MAX_MATCH_GLOBS) findings.error('MATCH', node.offset, `${quote(key)} may have ${MAX_MATCH_GLOBS} globs, not ${items.length}`);
   const texts = items.filter((item): item is ScalarNode => item.kind === 'scalar');
   for (const { text, offset } of texts) {
-    if (text.trim() === '') findings.error('MATCH', offset, `${quote(key)} has a blank glob: remove it`);
+    if (isBlank(text)) findings.error('MATCH', offset, `${quote(key)} has a blank glob: remove it`);
     else if (text.length > MAX_GLOB_LENGTH) findings.error('GLOB', offset, `a glob may have ${MAX_GLOB_LENGTH} characters, not ${text.length}`);
   }
   return texts.map(({ text }) => text);

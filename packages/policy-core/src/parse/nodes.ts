@@ -43,6 +43,11 @@ export function isNull(node: Node): boolean {
   return node.kind === 'scalar' && node.tag !== 'str' && (node.plain || node.tag !== null) && resolveScalar(node.text, node.plain, node.tag)?.kind === 'null';
 }
 
+/** Whether a text is empty or white space alone. To Go, U+0085 is white space and U+FEFF is not; to JavaScript's trim it is the other way round. */
+export function isBlank(text: string): boolean {
+  return /^\p{White_Space}*$/u.test(text);
+}
+
 /** The value under a key, or null where it is left out. */
 export function child(map: MapNode, key: string): Node | null {
   const value = map.pairs.get(key)?.value;

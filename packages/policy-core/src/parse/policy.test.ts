@@ -32,6 +32,16 @@ function ruleOf(rule: string, tool = 't'): Rule {
 
 const HEAD = 'version: "1"\n';
 
+describe('a blank name', () => {
+  it.each(['""', '" "', '"\\t"', '"\\N"', '"\\_"', '"\\L\\P"', '"\\u1680\\u2000\\u200a\\u202f\\u205f\\u3000"'])('is what Go trims to nothing: hide: [%s]', (name) => {
+    expect(places(`${HEAD}hide: [${name}]\n`)).toEqual(['2:8 HIDE']);
+  });
+
+  it.each(['"\\uFEFF"', '"\\u200b"', '"\\u180e"', '"\\0"'])('is not what Go keeps: hide: [%s]', (name) => {
+    expect(places(`${HEAD}hide: [${name}]\n`)).toEqual([]);
+  });
+});
+
 describe('a policy', () => {
   it('has every default filled in', () => {
     expect(policyOf(HEAD, 'team/github.yml')).toEqual({

@@ -14,7 +14,7 @@ import { conform } from './conform.ts';
 import { collectFindings } from './findings.ts';
 import type { Findings } from './findings.ts';
 import { readAdmits, readMatch, readOnStale } from './match.ts';
-import { child, itemsOf, wordOf, isNull, placeOf } from './nodes.ts';
+import { child, itemsOf, wordOf, isBlank, isNull, placeOf } from './nodes.ts';
 import type { MapNode, Node } from './nodes.ts';
 import { MAX_RULES, readSections } from './section.ts';
 import { decodeSource } from './source.ts';
@@ -96,7 +96,7 @@ function readNames(document: MapNode, key: 'hide' | 'read_only', findings: Findi
   for (const item of items) {
     if (item.kind !== 'scalar') continue;
     const { text, offset } = item;
-    if (text.trim() === '') findings.error('HIDE', offset, `an entry of \`${key}\` must not be empty: remove it`);
+    if (isBlank(text)) findings.error('HIDE', offset, `an entry of \`${key}\` must not be empty: remove it`);
     else if (text.length > MAX_GLOB_LENGTH) findings.error('GLOB', offset, `a name or glob may have ${MAX_GLOB_LENGTH} characters, not ${text.length}`);
     if (seen.has(text)) findings.error('HIDE', offset, `\`${key}\` has a duplicate entry ${quote(text)}: remove it`);
     seen.add(text);

@@ -7,7 +7,7 @@ import { nearest } from '../suggestion.ts';
 import type { Regexes } from './condition.ts';
 import type { Misspelt } from './conform.ts';
 import type { Findings } from './findings.ts';
-import { child, itemsOf } from './nodes.ts';
+import { child, isBlank, itemsOf } from './nodes.ts';
 import type { MapNode, Pair } from './nodes.ts';
 import { checkReferences } from './references.ts';
 import type { ReadEntry } from './references.ts';
@@ -86,7 +86,7 @@ function shorthandDeny(kind: SectionKind, offset: number, { findings, policyMode
 function checkPattern(pattern: string, offset: number, kind: SectionKind, findings: Findings): void {
   if (pattern.length > MAX_GLOB_LENGTH) {
     findings.error('NAME', offset, `the name of a ${kind} may have ${MAX_GLOB_LENGTH} characters, not ${pattern.length}`);
-  } else if (pattern.trim() === '') {
+  } else if (isBlank(pattern)) {
     findings.error('NAME', offset, `the name of a ${kind} must not be blank`);
   } else if (kind === 'method') {
     checkMethod(pattern, offset, findings);
