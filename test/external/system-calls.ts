@@ -15,8 +15,8 @@ export type DiskCall =
   | { readonly kind: 'printed'; readonly text: string };
 
 const TRACED = 'open,openat,creat,close,write,writev,pwrite64,pwritev,fsync,fdatasync,sync_file_range,ftruncate,fallocate,mkdir,mkdirat,unlink,unlinkat,rename,renameat,renameat2,link,linkat';
-/** Longer than any single write of the plane. */
-const MAX_STRING = 4 * 1024 * 1024;
+/** Longer than any write of the plane but that of the ballast, whose bytes mean nothing. */
+const MAX_STRING = 1024 * 1024;
 
 /** Runs the command under strace, to its end. Throws where it fails. Only its main thread is traced: SQLite and synchronous files are there. */
 export function traced(command: readonly string[], tracePath: string, env: NodeJS.ProcessEnv): readonly DiskCall[] {
@@ -38,9 +38,9 @@ function callOf(line: string): readonly DiskCall[] {
     case 'close':
       return [{ kind: 'close', fd: Number(first) }];
     case 'write':
-      return first === '1' ? [{ kind: 'printed', text: bytesOf(second).toString('utf8') }] : [{ kind: 'write', fd: Number(first), bytes: bytesOf(second).subarray(0, code), offset: undefined }];
+      return first === '1' ? [{ kind: 'printed', text: bytesOf(second).toString('utf8') }] : [{ kind: 'write', fd: Number(first), bytes: writtenOf(second, code), offset: undefined }];
     case 'pwrite64':
-      return [{ kind: 'write', fd: Number(first), bytes: bytesOf(second).subarray(0, code), offset: Number(fourth) }];
+      return [{ kind: 'write', fd: Number(first), bytes: writtenOf(second, code), offset: Number(fourth) }];
     case 'ftruncate':
       return [{ kind: 'truncate', fd: Number(first), size: Number(second) }];
     case 'fsync':
@@ -63,6 +63,11 @@ function callOf(line: string): readonly DiskCall[] {
 
 function opened(fd: number, path: string, flags: string): DiskCall {
   return { kind: 'open', fd, path: textOf(path), create: flags.includes('O_CREAT'), truncate: flags.includes('O_TRUNC') };
+}
+
+/** The bytes of a write; zeros for one that is longer than the trace shows. */
+function writtenOf(hexString: string, length: number): Buffer {
+  return hexString.endsWith('...') ? Buffer.alloc(length) : bytesOf(hexString).subarray(0, length);
 }
 
 /** `"\x2f\x74"` */
