@@ -12,7 +12,7 @@ import { DEFAULT_LIMITS } from './relay/limits.ts';
 import { runStdioRelay } from './relay/stdio.ts';
 import type { Gate } from './relay/gate.ts';
 import { describeStatus, readStatus } from './status.ts';
-import { announcePresence } from './store/presence.ts';
+import { announcePresence, type PresenceFile } from './store/presence.ts';
 import { BUILD } from './build.ts';
 
 /** A first start has nothing to enforce yet: an agent that asks once for its tools should not find them missing for want of a few milliseconds. */
@@ -92,16 +92,16 @@ async function openGate({ home, claim }: Extract<Plan, { kind: 'wrap' }>): Promi
   try {
     const { enrolment, seed } = found;
     const startedAt = Date.now();
-    const present = { absent: (): void => undefined };
-    const announce = (log: string, boot: string): void => {
-      present.absent();
-      present.absent = announcePresence(lastGoodDirectory(home, log, server), { server, upstream: claim.shown, pid: process.pid, boot, startedAt });
+    let present: PresenceFile | null = null;
+    const announce = (log: string, { boot, link }: Enforcing): void => {
+      present?.remove();
+      present = announcePresence(lastGoodDirectory(home, log, server), { server, upstream: claim.shown, pid: process.pid, boot, startedAt, link: link.status().state });
     };
     const enforcing: Enforcing = await startEnforcing({
-      home, enrolment, seed, server, upstream: claim.upstream, shown: claim.shown, build: BUILD, tell: (line) => tell(server, line), onLog: (log) => announce(log, enforcing.boot),
+      home, enrolment, seed, server, upstream: claim.upstream, shown: claim.shown, build: BUILD, tell: (line) => tell(server, line), onLog: (log) => announce(log, enforcing), onLinkState: (state) => present?.link(state),
     });
-    announce(enrolment.log, enforcing.boot);
-    const absent = (): void => present.absent();
+    announce(enrolment.log, enforcing);
+    const absent = (): void => present?.remove();
     if (enforcing.link.status().policies === null) await enforcing.link.settled(FIRST_SNAPSHOT_MS);
     return { gate: enforcing.gate, enforcing, absent };
   } catch (problem) {

@@ -5,6 +5,8 @@ import type { Restriction } from '@portcullis/policy-core';
 import { held } from './guard/guard.ts';
 import { readEnrolment, type FoundEnrolment } from './host/enrolment.ts';
 import { openFooting } from './link/footing.ts';
+import { refusalAdvice } from './link/link-state.ts';
+import type { LinkState } from './link/link-state.ts';
 import { inForce } from './link/live.ts';
 import { lastGoodRoot } from './store/last-good.ts';
 import { readPresence, type Presence } from './store/presence.ts';
@@ -72,7 +74,8 @@ export function describeStatus(status: HostStatus, nowMs: number): string {
 }
 
 function describeServer(server: ServerStatus, nowMs: number): readonly string[] {
-  const lines = [`${server.server}: ${running(server)}`];
+  const lines = [server.running.length === 0 ? `${server.server}: no proxy runs now` : `${server.server}: ${server.running.length === 1 ? 'one proxy runs' : `${server.running.length} proxies run`}`];
+  lines.push(...server.running.flatMap((one) => describeProxy(one, nowMs)));
   if (server.policiesVersion === null) lines.push('  nothing stored: every call is denied until the plane has been reached');
   else {
     lines.push(`  policies of version ${server.policiesVersion}: ${server.policies.join(', ') || 'none selects it, every call is denied'}`);
@@ -83,9 +86,27 @@ function describeServer(server: ServerStatus, nowMs: number): readonly string[] 
   return lines;
 }
 
-function running({ running }: ServerStatus): string {
-  if (running.length === 0) return 'no proxy runs now';
-  return running.map((one) => `pid ${one.pid}, ${one.upstream}`).join('; ');
+function describeProxy({ pid, upstream, link }: Presence, nowMs: number): readonly string[] {
+  return [`  pid ${pid}, ${upstream}`, `    ${plain(describeLink(link, nowMs))}`];
+}
+
+function describeLink(link: LinkState, nowMs: number): string {
+  const since = ago(nowMs - link.sinceMs);
+  switch (link.kind) {
+    case 'connected':
+      return `linked to the plane for ${since}`;
+    case 'connecting':
+      return `NOT linked to the plane for ${since}${link.problem === null ? '' : ` (${link.problem})`}: what is in force stays, and it goes on trying`;
+    case 'refused':
+      return `REFUSED by the plane for ${since} (${link.reason}), what is in force stays: ${refusalAdvice(link.reason, link.planeLog)}`;
+    default:
+      return link satisfies never;
+  }
+}
+
+/** Words of whoever answers at the plane's address move no cursor. */
+function plain(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}]/gu, '\u{fffd}');
 }
 
 function ago(ms: number): string {

@@ -17,6 +17,7 @@ import { openOutbox } from '../store/outbox.ts';
 import { countersFile, openFooting } from './footing.ts';
 import type { Footing } from './footing.ts';
 import { startLink } from './link.ts';
+import type { LinkState } from './link-state.ts';
 import type { Link } from './link.ts';
 import { inForce } from './live.ts';
 
@@ -34,6 +35,8 @@ export interface EnforceOptions {
   readonly tell: (line: string) => void;
   /** The host follows its plane to another log. */
   readonly onLog?: (log: string) => void;
+  /** How the proxy stands with its plane has changed. */
+  readonly onLinkState?: (state: LinkState) => void;
 }
 
 export interface Enforcing {
@@ -48,7 +51,7 @@ export interface Enforcing {
 const LAST_BATCH_MS = 250;
 
 /** Starts to enforce. Throws where the folder under `home` cannot be used: nothing could be remembered. */
-export async function startEnforcing({ home, enrolment, seed, server, upstream, shown, build, tell, onLog }: EnforceOptions): Promise<Enforcing> {
+export async function startEnforcing({ home, enrolment, seed, server, upstream, shown, build, tell, onLog, onLinkState }: EnforceOptions): Promise<Enforcing> {
   const first = stand(home, enrolment, server, tell);
   const outbox = openOutbox(join(first.directory, 'decisions'), () => Date.now());
   const boot = randomUUID();
@@ -87,6 +90,7 @@ export async function startEnforcing({ home, enrolment, seed, server, upstream, 
       trust: { successor: trusted.successor, adopt: trusted.adopt, stray: (log, restorations) => stray(trusted, log, restorations) },
       clocks: () => ({ monoMs: performance.now(), wallMs: Date.now() }),
       tell,
+      ...(onLinkState === undefined ? {} : { onState: onLinkState }),
     });
   /** The old link ends, and another goes on with what is in force. */
   const follow = async (next: Enrolment): Promise<void> => {

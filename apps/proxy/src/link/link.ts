@@ -11,7 +11,9 @@ import { startStale, ticked } from '../guard/freshness.ts';
 import { held } from '../guard/guard.ts';
 import { eventLoop } from '../timers.ts';
 import { makeBackoff } from './backoff.ts';
-import { report, say, staleNow } from './live.ts';
+import { afterLoss, SLOW_REASONS } from './link-state.ts';
+import type { LinkState } from './link-state.ts';
+import { noteState, report, say, staleNow } from './live.ts';
 import type { Connection, LinkOptions, Live } from './live.ts';
 import { take } from './take.ts';
 
@@ -30,8 +32,7 @@ export interface LinkStatus {
   readonly policies: Mark | null;
   readonly restrictions: Mark | null;
   readonly staleMs: number;
-  /** Why the plane does not speak with us, if it said so. */
-  readonly refusedBy: CloseReason | null;
+  readonly state: LinkState;
 }
 
 /** How often the link looks at itself: its own heartbeat, the other end's silence. */
@@ -47,7 +48,6 @@ const NONCE_BYTES = 32;
 const MAX_PENDING = 32;
 /** Whoever was turned away for what it is comes back slowly. */
 const SLOW_RETRY_MS = [20_000, 30_000] as const;
-const SLOW_REASONS: ReadonlySet<CloseReason> = new Set<CloseReason>(['revoked', 'unauthorised', 'other-log', 'unsupported-protocol']);
 
 /** Starts the link; it tries for ever until it is closed. */
 export function startLink(options: LinkOptions): Link {
@@ -61,7 +61,7 @@ export function startLink(options: LinkOptions): Link {
     guard: options.state,
     freshness: startStale(options.lastGood.readStale(now.wallMs), now),
     connection: null,
-    refusedBy: null,
+    state: { kind: 'connecting', sinceMs: now.wallMs, problem: null },
     retry: null,
     closed: false,
     work: Promise.resolve(),
@@ -75,7 +75,7 @@ export function startLink(options: LinkOptions): Link {
     staleMs: () => staleNow(live),
     status: () => {
       const { policies, restrictions } = held(live.guard);
-      return { connected: live.connection?.phase === 'linked', policies, restrictions, staleMs: staleNow(live), refusedBy: live.refusedBy };
+      return { connected: live.connection?.phase === 'linked', policies, restrictions, staleMs: staleNow(live), state: live.state };
     },
     settled: (withinMs) => settled(live, withinMs),
     close: async () => {
@@ -93,11 +93,13 @@ function connect(live: Live): void {
   const socket = (options.open ?? openSocket)(options.url);
   const asked = options.clocks();
   const nonce = Buffer.from((options.randomBytes ?? randomBytes)(NONCE_BYTES));
-  const connection: Connection = { socket, phase: 'challenge', answer: nonce.toString('base64url'), asked, lastHeardMs: asked.monoMs, pending: 0 };
+  const connection: Connection = { socket, phase: 'challenge', answer: nonce.toString('base64url'), asked, lastHeardMs: asked.monoMs, pending: 0, problem: null, planeLog: null };
   live.connection = connection;
   socket.on('message', (data, binary) => receive(live, connection, data, binary));
-  // The reason is in `close`, which always follows.
-  socket.on('error', () => undefined);
+  // `close` always follows.
+  socket.on('error', (error: Error) => {
+    connection.problem ??= error.message;
+  });
   socket.on('close', (code, reason) => lost(live, connection, closeReason(code, reason.toString())));
 }
 
@@ -120,10 +122,10 @@ function lost(live: Live, connection: Connection, reason: CloseReason | null): v
   if (live.closed) return;
   if (options.clocks().monoMs - connection.asked.monoMs > STABLE_MS) live.backoff.reset();
   if (reason !== null && SLOW_REASONS.has(reason)) {
-    if (live.refusedBy !== reason) options.tell(`the plane does not speak with this host (${reason}): what was in force last stays in force`);
+    if (live.state.kind !== 'refused' || live.state.reason !== reason) options.tell(`the plane does not speak with this host (${reason}): what was in force last stays in force`);
     live.backoff.atLeast(SLOW_RETRY_MS);
   }
-  live.refusedBy = reason !== null && SLOW_REASONS.has(reason) ? reason : null;
+  noteState(live, afterLoss(live.state, { reason, problem: connection.problem, planeLog: connection.planeLog }, options.clocks().wallMs));
   live.retry = live.timers.after(live.backoff.next(), () => connect(live));
 }
 

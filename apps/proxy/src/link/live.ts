@@ -1,6 +1,6 @@
 /** What the link is made of: one record for the link, one for each connection. */
-import { plainFrame } from '@portcullis/policy-core';
-import type { CloseReason, Held, Read, Restoration, Rotation, SignBytes, UpFrame, Verify } from '@portcullis/policy-core';
+import { canonicalJson, plainFrame } from '@portcullis/policy-core';
+import type { Held, Read, Restoration, Rotation, SignBytes, UpFrame, Verify } from '@portcullis/policy-core';
 import { WebSocket } from 'ws';
 import type { SwappableGate } from '../gate.ts';
 import { holding, staleMs } from '../guard/freshness.ts';
@@ -11,6 +11,7 @@ import type { LastGood } from '../store/last-good.ts';
 import type { Outbox } from '../store/outbox.ts';
 import type { Stop, Timers } from '../timers.ts';
 import type { Backoff } from './backoff.ts';
+import type { LinkState } from './link-state.ts';
 
 export interface LinkOptions {
   /** `ws://127.0.0.1:7420/v1/link` or `wss://…`. */
@@ -44,6 +45,8 @@ export interface LinkOptions {
   readonly open?: (url: string) => WebSocket;
   /** One line for stderr, when something changes that an operator would want to know. */
   readonly tell: (line: string) => void;
+  /** How the proxy stands with its plane, whenever that changes. */
+  readonly onState?: (state: LinkState) => void;
 }
 
 export interface LinkTrust {
@@ -64,7 +67,7 @@ export interface Live {
   guard: GuardState;
   freshness: Freshness;
   connection: Connection | null;
-  refusedBy: CloseReason | null;
+  state: LinkState;
   retry: Stop | null;
   closed: boolean;
   /** Frames are taken one after the other, those of a new connection after what an old one has begun: both write the same guard. */
@@ -80,6 +83,9 @@ export interface Connection {
   lastHeardMs: number;
   /** Frames that wait to be taken. */
   pending: number;
+  /** What went wrong with it, where that is known; and the log that the other end speaks for. */
+  problem: string | null;
+  planeLog: string | null;
 }
 
 /** What the proxy holds, as acks and heartbeats say it. */
@@ -96,6 +102,13 @@ export function inForce({ before = null }: Pick<LinkOptions, 'before'>, state: G
   if (now !== null || before === null) return now;
   const { restrictions } = state;
   return restrictions === null ? before : { ...before, restrictions: [...before.restrictions, ...restrictions.set, ...restrictions.carried] };
+}
+
+/** Says how the proxy stands with its plane, where that is news. */
+export function noteState(live: Live, state: LinkState): void {
+  const news = canonicalJson(state) !== canonicalJson(live.state);
+  live.state = state;
+  if (news) live.options.onState?.(state);
 }
 
 /** To be called whenever what is held, or what is known of the head, has changed. */

@@ -54,7 +54,7 @@ async function linked() {
     boot: 'b', upstream: 'npx s', now: () => 0, staleMs: () => 0, keep: () => undefined, argumentsKey: null, openCounters: () => Promise.reject(new Error('nothing counts here')), closedMessage: 'closed',
   });
   const socket = { readyState: WebSocket.OPEN, send: (text: string) => void said.push(JSON.parse(text) as UpFrame), terminate: () => undefined, close: () => undefined };
-  const connection: Connection = { socket: socket as unknown as WebSocket, phase: 'linked', answer: '', asked: { monoMs: 0, wallMs: 0 }, lastHeardMs: 0, pending: 0 };
+  const connection: Connection = { socket: socket as unknown as WebSocket, phase: 'linked', answer: '', asked: { monoMs: 0, wallMs: 0 }, lastHeardMs: 0, pending: 0, problem: null, planeLog: null };
   const unused = (): never => {
     throw new Error('no part of this');
   };
@@ -65,7 +65,7 @@ async function linked() {
       state: emptyGuard(LOG, 's'), clocks: () => ({ monoMs: 0, wallMs: 0 }), tell: () => undefined,
     },
     verify, timers: eventLoop, backoff: makeBackoff(() => 0), guard: emptyGuard(LOG, 's'), freshness: startStale(0, { monoMs: 0, wallMs: 0 }),
-    connection, refusedBy: null, retry: null, closed: false, work: Promise.resolve(), waiting: new Set(),
+    connection, state: { kind: 'connecting', sinceMs: 0, problem: null }, retry: null, closed: false, work: Promise.resolve(), waiting: new Set(),
   };
   /** The frame is taken as far as the disk; what is returned goes on from there. */
   const reach = async (text: string): Promise<{ readonly stored: () => Promise<void>; readonly failed: () => Promise<void> }> => {

@@ -5,7 +5,7 @@ import { anchored, isAhead, leaseAgeMs, leased, ticked } from '../guard/freshnes
 import { adopt, held, welcomed } from '../guard/guard.ts';
 import type { Effective, GuardState, PolicyFrame } from '../guard/guard.ts';
 import { blame } from './blame.ts';
-import { inForce, noteHeld, report, say } from './live.ts';
+import { inForce, noteHeld, noteState, report, say } from './live.ts';
 import type { Connection, Live } from './live.ts';
 
 /** Reads, verifies and obeys one frame; resolves when that is done. */
@@ -16,6 +16,7 @@ export async function take(live: Live, connection: Connection, text: string): Pr
     const { nack, evidence } = blame(text, read);
     if (evidence !== null) options.lastGood.keepEvidence(evidence, options.clocks().wallMs);
     options.tell(`refused a frame of the plane: ${read.message}`);
+    connection.problem = `what answers there is not the plane this host trusts, or not of a version it knows (${brief(read.message)})`;
     // Before the welcome there is nobody to whom anything can be said.
     return connection.phase === 'linked' ? say(connection, nack) : connection.socket.terminate();
   }
@@ -42,6 +43,7 @@ export async function take(live: Live, connection: Connection, text: string): Pr
 /** W3: a plane that speaks for another log is followed there only on the word of the recovery key, or of this host's own operator. */
 function challenged(live: Live, connection: Connection, challenge: Extract<DownFrame, { frame: 'challenge' }>): void {
   const { log, trust } = live.options;
+  if (challenge.log !== log) connection.planeLog = PRINTABLE.test(challenge.log) ? challenge.log : null;
   if (challenge.log !== log && trust?.stray(challenge.log, challenge.restorations ?? []) === true) return connection.socket.terminate();
   // Another log's plane is told who we are all the same, so that its operators see a host that refuses it.
   hello(live, connection, challenge);
@@ -76,7 +78,8 @@ function greeted(live: Live, connection: Connection, { signed, rotations }: Extr
   const { options } = live;
   const ours = signed.log === options.log && signed.host === options.host && signed.server === options.server && signed.boot === options.boot && signed.nonce === connection.answer;
   if (!ours) {
-    options.tell('the plane answered with a welcome that was made for another connection');
+    connection.problem = 'the plane answered with a welcome that was made for another connection';
+    options.tell(connection.problem);
     return connection.socket.terminate();
   }
   if (rotations.length > 0) adoptKey(live, rotations);
@@ -84,6 +87,7 @@ function greeted(live: Live, connection: Connection, { signed, rotations }: Extr
   // A second welcome on one connection brings other labels; the first one gave the time.
   if (connection.phase === 'linked') return;
   connection.phase = 'linked';
+  noteState(live, { kind: 'connected', sinceMs: options.clocks().wallMs });
   live.freshness = anchored(live.freshness, signed, connection.asked);
   noteHeld(live);
   options.outbox.connected((rows) => say(connection, { frame: 'decisions', rows }));
@@ -158,6 +162,9 @@ function lease(live: Live, connection: Connection, signed: { readonly log: strin
     connection.socket.terminate();
   }
 }
+
+/** Whoever answers may claim any name, and this one is shown. */
+const PRINTABLE = /^[\x21-\x7e]{1,256}$/;
 
 function brief(problem: string): string {
   return problem.slice(0, linkLimits.MAX_PROBLEM_CHARS);

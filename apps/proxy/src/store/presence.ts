@@ -1,10 +1,13 @@
 /**
- * Which proxies run on this host, for `status`: one small file per process, removed when it ends. A process that was killed leaves
- * its file behind; a reader sees that nobody has that number any more, and says nothing of it.
+ * Which proxies run on this host, for `status`: one small file per process, replaced whenever something in it changes and removed when the
+ * process ends. A process that was killed leaves its file behind; a reader sees that nobody has that number any more, and says nothing of it.
+ * The server's name stays in a file of its own: the folder's name only hints at it.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { shape } from '@portcullis/policy-core';
+import { linkState } from '../link/link-state.ts';
+import type { LinkState } from '../link/link-state.ts';
 
 export interface Presence {
   readonly server: string;
@@ -14,39 +17,61 @@ export interface Presence {
   readonly boot: string;
   /** Milliseconds since 1970. */
   readonly startedAt: number;
+  /** How it stands with its plane. */
+  readonly link: LinkState;
+}
+
+export interface PresenceFile {
+  /** How the proxy stands with its plane has changed. */
+  link(state: LinkState): void;
+  remove(): void;
 }
 
 const short = shape.text(4096);
-const presence = shape.object<Presence>({ server: short, upstream: short, pid: shape.whole(), boot: short, startedAt: shape.whole() });
+const presence = shape.object<Presence>({ server: short, upstream: short, pid: shape.whole(), boot: short, startedAt: shape.whole(), link: linkState });
 
 const OWNER_ONLY = 0o600;
+const FILE = /^\d+\.json$/;
+const NAME = 'server';
 
-/** Best effort: a proxy that cannot say that it runs runs all the same. Returns what takes the file away. */
-export function announcePresence(directory: string, who: Presence): () => void {
+/** Best effort: a proxy that cannot say that it runs runs all the same. */
+export function announcePresence(directory: string, who: Presence): PresenceFile {
   const folder = join(directory, 'running');
   const file = join(folder, `${who.pid}.json`);
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    writeFileSync(file, JSON.stringify(who), { mode: OWNER_ONLY });
-  } catch {
-    return () => undefined;
-  }
-  return () => rmSync(file, { force: true });
+  const write = (now: Presence): void => {
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      replace(join(directory, NAME), who.server);
+      replace(file, JSON.stringify(now));
+    } catch {
+      // What `status` says of this process is then older than it is.
+    }
+  };
+  write(who);
+  return { link: (link) => write({ ...who, link }), remove: () => rmSync(file, { force: true }) };
 }
 
-/** The processes that are there now, and the server's name, which the folder's name only hints at. */
+/** By rename, so that no reader finds half of it. */
+function replace(file: string, text: string): void {
+  const unfinished = `${file}.${process.pid}.tmp`;
+  writeFileSync(unfinished, text, { mode: OWNER_ONLY });
+  renameSync(unfinished, file);
+}
+
+/** The processes that are there now, and the server's name; null where no proxy of it has run. */
 export function readPresence(directory: string, isAlive: (pid: number) => boolean): { readonly server: string | null; readonly running: readonly Presence[] } {
   const all = filesOf(join(directory, 'running')).flatMap((file) => {
     const read = shape.readJson(presence, textOf(file), file);
     return read.ok ? [read.value] : [];
   });
   const running = all.filter(({ pid }) => isAlive(pid)).sort((a, b) => a.startedAt - b.startedAt);
-  return { server: all[0]?.server ?? null, running };
+  const name = textOf(join(directory, NAME));
+  return { server: name === '' ? (all[0]?.server ?? null) : name, running };
 }
 
 function filesOf(folder: string): readonly string[] {
   try {
-    return readdirSync(folder).map((name) => join(folder, name));
+    return readdirSync(folder).filter((name) => FILE.test(name)).map((name) => join(folder, name));
   } catch {
     return [];
   }
