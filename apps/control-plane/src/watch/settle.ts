@@ -44,6 +44,8 @@ export interface Pending {
   readonly last: Sighting | undefined;
   readonly evidence: Evidence;
   readonly changedAt: number;
+  /** When an event last named it; -Infinity where none did. */
+  readonly hintedAt: number;
   /** It must stay as it is for this long after `changedAt`. */
   readonly quiet: number;
   /** What reading it in this state gave. */
@@ -79,9 +81,9 @@ export function hinted(state: SettleState, hints: ReadonlyMap<string, Hint>): Se
     const waiting = pending.get(id);
     const evidence = waiting?.evidence === 'written' || !hint.moved ? 'written' : 'moved';
     const last = waiting === undefined ? atRest(state.settled.get(id)) : waiting.last;
-    // The first of a run of hints says when to look; the look then says since when it has been as it is.
+    // The first of a run of hints says when to look; the last, since when the file has been as that look finds it.
     const changedAt = waiting?.sighting === 'hinted' ? waiting.changedAt : hint.at;
-    pending.set(id, { sighting: 'hinted', last, evidence, changedAt, quiet: RENAMED_MS, taken: undefined });
+    pending.set(id, { sighting: 'hinted', last, evidence, changedAt, hintedAt: hint.at, quiet: RENAMED_MS, taken: undefined });
     since = Math.min(since ?? hint.at, hint.at);
   }
   return { ...state, pending, pendingSince: since };
@@ -192,7 +194,10 @@ function sawEach(state: SettleState, ids: Iterable<string>, see: (id: string) =>
     const inForceBytes = look.inForce(id)?.bytes ?? (settled?.file.kind === 'content' ? settled.file.bytes.length : undefined);
     const before = waiting?.last ?? atRest(settled);
     const change = { before, now, evidence: waiting?.evidence, inForceBytes, afterFailure: look.at - state.recoveredAt <= RECOVERY_MS };
-    pending.set(id, pend(change, look.at));
+    // A change that an event told is as old as the event; one that only a look finds may have happened just before it.
+    const told = known === 'hinted' && now?.kind === 'file' && !look.isBack;
+    const changedAt = told && waiting !== undefined ? waiting.hintedAt : look.at;
+    pending.set(id, pend(change, changedAt));
   }
   return { ...state, pending, pendingSince: pending.size === 0 ? null : (state.pendingSince ?? look.at) };
 }
@@ -200,7 +205,7 @@ function sawEach(state: SettleState, ids: Iterable<string>, see: (id: string) =>
 function pend(change: Change, at: number): Pending {
   const { now } = change;
   const taken = now?.kind === 'problem' ? { file: { kind: 'unreadable' as const, problem: now.problem }, retry: false } : undefined;
-  return { sighting: now, last: now, evidence: change.evidence, changedAt: at, quiet: quietOf(change), taken };
+  return { sighting: now, last: now, evidence: change.evidence, changedAt: at, hintedAt: -Infinity, quiet: quietOf(change), taken };
 }
 
 function atRest(settled: Settled | undefined): Sighting | undefined {
