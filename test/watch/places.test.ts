@@ -73,6 +73,19 @@ describe('a checkout', () => {
 });
 
 describe('links', () => {
+  it('[F3] a file that is ignored and was most likely meant as a policy is told of, once while it is there', async () => {
+    const told: string[] = [];
+    await open({ pollOnly: true, before: (directory) => writeFileSync(join(directory, 'GUARD.YAML'), 'version: "1"\n'), watch: { onAlmost: (id) => told.push(id) } });
+    scene.write('team/Other.Yml', 'version: "1"\n');
+    await scene.until('both names', () => told.length === 2);
+    rmSync(scene.path('GUARD.YAML'));
+    await scene.watcher.scanNow();
+    scene.write('GUARD.YAML', 'version: "1"\n');
+    await scene.until('the first again', () => told.length === 3);
+    expect(told).toEqual(['GUARD.YAML', 'team/Other.Yml', 'GUARD.YAML']);
+    expect(scene.offers.every(({ documents }) => documents.size === 0)).toBe(true);
+  });
+
   it.each([false, true])("[F1] a ConfigMap's swap of `..data` is one offer, under the names that the pod sees (pollOnly %s)", async (pollOnly) => {
     const publish = (directory: string, generation: number) => {
       const data = `..2026_01_05_12_00_0${generation}.1234567`;

@@ -66,6 +66,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
       said.push('failed');
     },
     onRecovered: () => said.push('recovered'),
+    onAlmost: () => undefined,
     ...options.watch,
   });
   const until = async (what: string, condition: () => boolean, withinMs = 10_000) => {

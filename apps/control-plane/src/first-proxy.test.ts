@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parsePolicy } from '@portcullis/policy-core';
 import type { Policy } from '@portcullis/policy-core';
@@ -38,6 +39,12 @@ describe('the first proxy', () => {
     expect(text).toContain(FIRST_POLICY.map((line) => `    ${line}`).join('\n'));
     expect(serverIn([first])).toBe('filesystem');
     expect(serverIn(policies)).toBe('filesystem');
+  });
+
+  it('joins by name where npx finds the program, and is wrapped by its path, since agents start it from anywhere', () => {
+    const [, join, wrap] = firstProxyLines({ policies: [policy('filesystem.yaml')], directory: '/etc/policies', cwd: path.resolve(import.meta.dirname, '../..'), home: undefined });
+    expect(join).toBe('  npx --no portcullis-proxy join --local');
+    expect(wrap).toMatch(/^ {2}node \/.*\/bin\/portcullis-proxy\.js --server filesystem -- npx -y @modelcontextprotocol\/server-filesystem \//);
   });
 
   it('is given the home of the plane', () => {

@@ -20,13 +20,14 @@ export interface FirstProxy {
 export function firstProxyLines({ policies, directory, cwd, home }: FirstProxy): readonly string[] {
   const admitting = [...policies].filter(({ admits }) => admits);
   const server = admitting.some((policy) => names(policy, EXAMPLE)) ? EXAMPLE : admitting.map(nameIn).find((name) => name !== '');
-  const program = `${home === undefined || home === '' ? '' : `PORTCULLIS_HOME=${quoted(home)} `}${proxyProgram()}`;
+  const given = home === undefined || home === '' ? '' : `PORTCULLIS_HOME=${quoted(home)} `;
   const command = server === undefined || server === EXAMPLE ? `npx -y @modelcontextprotocol/server-filesystem ${quoted(cwd)}` : 'COMMAND ARGS…';
   return [
     'No host has joined yet. To guard a first MCP server on this machine:',
     ...(server === undefined ? [`  No policy here admits a server, so every call would be denied. Save one first, as ${path.join(directory, `${EXAMPLE}.yaml`)}:`, ...FIRST_POLICY.map((line) => `    ${line}`)] : []),
-    `  ${program} join --local`,
-    `  ${program} --server ${quoted(server ?? EXAMPLE)} -- ${command}`,
+    `  ${given}${isFoundFrom(cwd) ? NAMED : proxyProgram()} join --local`,
+    // Agents start it from anywhere, so that only the whole path will do.
+    `  ${given}${proxyProgram()} --server ${quoted(server ?? EXAMPLE)} -- ${command}`,
   ];
 }
 
@@ -45,9 +46,19 @@ function nameIn(policy: Policy): string {
   return names(policy, name) ? name : '';
 }
 
+const NAMED = 'npx --no portcullis-proxy';
+
+/** Whether npx finds the program here, without fetching anything. */
+function isFoundFrom(cwd: string): boolean {
+  for (let folder = path.resolve(cwd); ; folder = path.dirname(folder)) {
+    if (existsSync(path.join(folder, 'node_modules/.bin/portcullis-proxy'))) return true;
+    if (folder === path.dirname(folder)) return false;
+  }
+}
+
 function proxyProgram(): string {
   const beside = path.resolve(import.meta.dirname, '../../proxy/bin/portcullis-proxy.js');
-  return existsSync(beside) ? `node ${quoted(beside)}` : 'npx --no portcullis-proxy';
+  return existsSync(beside) ? `node ${quoted(beside)}` : NAMED;
 }
 
 function quoted(text: string): string {

@@ -4,6 +4,7 @@ import type { PlaneState } from './domain/state.ts';
 import { gitFacts } from './git.ts';
 import type { Plane } from './plane.ts';
 import { createPublisher } from './publish.ts';
+import { RENAME_HINT } from './watch/names.ts';
 import { watchPolicies } from './watch/watch.ts';
 import type { Offer, WatchStatus } from './watch/watch.ts';
 
@@ -81,6 +82,7 @@ export function followDirectory({ plane, directory, pollOnly, removals, now, com
       publisher.publish(offer);
     },
     onFailed: (problem) => void plane.execute({ kind: 'watch-failed', problem: problem.message }, meta()),
+    onAlmost: (id) => complain(`${id} is no policy by its name, and is ignored: ${RENAME_HINT}`),
     onRecovered: () => void plane.execute({ kind: 'watch-recovered' }, meta()),
   });
   return {

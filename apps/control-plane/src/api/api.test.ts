@@ -352,3 +352,20 @@ async function openStream(path: string, headers: Readonly<Record<string, string>
     return text;
   };
 }
+
+describe('what a request must be', () => {
+  freshPlane('all tests');
+
+  it.each([
+    ['POST', '/v1/restrictions', {}, 'reason is missing: it must be of type string'],
+    ['POST', '/v1/restrictions', { reason: 'x', ttlMs: 1 }, 'ttlMs must be at least 1000'],
+    ['POST', '/v1/restrictions', { reason: 7 }, 'reason must be of type string'],
+    ['POST', '/v1/restrictions', { reason: '  ' }, 'reason must say why'],
+    ['POST', '/v1/join-tokens', { labels: { 'a b': 'x' }, ttlMs: 60_000 }, 'must be letters, digits'],
+    ['GET', '/v1/log?limit=100000000', undefined, 'limit must be at most'],
+  ])('[O3] %s %s %j is told: %s', async (method, url, body, told) => {
+    const { status, body: answer } = await world.ask('admin', method, url, body);
+    expect(status).toBe(400);
+    expect(JSON.stringify(answer)).toContain(told);
+  });
+});

@@ -43,7 +43,34 @@ export function createApi(parts: ApiParts): Api {
 }
 
 function issues(error: z.core.$ZodError): string {
-  const named = error.issues.slice(0, MAX_ISSUES).map((issue) => `${issue.path.join('.') || 'the request'}: ${issue.message}`);
+  const named = error.issues.slice(0, MAX_ISSUES).map((issue) => `${issue.path.join('.') || 'the request'} ${inWords(issue)}`);
   const more = error.issues.length - named.length;
   return named.join('; ') + (more > 0 ? `; and ${more} more` : '');
 }
+
+/** Sentences that the schema library makes by itself; ours start otherwise. */
+const STOCK = /^(?:Too |Invalid |Unrecognized )/;
+
+/** What must be different, as the end of a sentence about the field. */
+function inWords(issue: z.core.$ZodIssue): string {
+  if (!STOCK.test(issue.message)) return issue.message;
+  switch (issue.code) {
+    case 'too_small':
+      return `must be at least ${String(issue.minimum)}${COUNTED[issue.origin] ?? ''}`;
+    case 'too_big':
+      return `must be at most ${String(issue.maximum)}${COUNTED[issue.origin] ?? ''}`;
+    case 'invalid_type':
+      return issue.message.endsWith('received undefined') ? `is missing: it must be of type ${issue.expected}` : `must be of type ${issue.expected}`;
+    case 'invalid_value':
+      return `must be ${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map(String).join(', ')}`;
+    case 'unrecognized_keys':
+      return `has fields that are not known here: ${issue.keys.join(', ')}`;
+    case 'invalid_key':
+      return issue.issues.map(inWords).join('; ');
+    default:
+      return issue.message;
+  }
+}
+
+/** What the bounds of a length count. */
+const COUNTED: Readonly<Record<string, string>> = { string: ' characters long', array: ' entries long' };

@@ -8,7 +8,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import type { Dirent } from 'node:fs';
 import { join } from 'node:path';
-import { isHiddenName, isPolicyName } from './names.ts';
+import { isAlmostPolicyName, isHiddenName, isPolicyName } from './names.ts';
 import { fileProblem } from './offer.ts';
 import type { WatchProblem } from './offer.ts';
 import { quickLook } from './quick-look.ts';
@@ -27,6 +27,8 @@ export const MAX_ENTRIES = 100_000;
 export const MAX_TOTAL_BYTES = 256 * 1024 * 1024;
 /** Deeper than anyone sorts policies, shallower than path length limits. */
 export const MAX_DEPTH = 32;
+/** Ignored files that are named: the first ones tell what is the matter. */
+const MAX_ALMOST = 20;
 /** Of libuv's four threads. */
 export const AT_ONCE = 3;
 
@@ -38,6 +40,8 @@ export interface Survey {
   readonly directories: ReadonlyMap<string, Place>;
   /** Whether any link was followed: then a change in one place may show in another. */
   readonly links: boolean;
+  /** Files that are ignored and were most likely meant as policies, by what would be their id: the first few. */
+  readonly almost: ReadonlySet<string>;
 }
 
 export interface Place {
@@ -62,7 +66,7 @@ export async function surveyDirectory(directory: string): Promise<Surveyed> {
 async function surveyOnce(directory: string): Promise<Surveyed | 'replaced'> {
   const start = await findRoot(directory);
   if ('code' in start) return { ok: false, problem: start };
-  const walk: Walk = { directory, root: start, sightings: new Map(), directories: new Map(), links: false, entries: 0, bytes: 0, quick: quickLook() };
+  const walk: Walk = { directory, root: start, sightings: new Map(), directories: new Map(), links: false, almost: new Set(), entries: 0, bytes: 0, quick: quickLook() };
   let level: Branch[] = [{ ...start, prefix: '', depth: 0, above: null }];
   while (level.length > 0) {
     const listed: Entry[][] = [];
@@ -87,6 +91,7 @@ interface Walk extends Survey {
   readonly sightings: Map<string, Sighting>;
   readonly directories: Map<string, Place>;
   links: boolean;
+  readonly almost: Set<string>;
   entries: number;
   bytes: number;
   readonly quick: QuickLook;
@@ -142,6 +147,7 @@ async function list(walk: Walk, branch: Branch): Promise<Entry[]> {
   walk.directories.set(branch.prefix, { path: branch.path, identity: branch.identity });
   walk.entries += found.length;
   if (walk.entries > MAX_ENTRIES) return [];
+  for (const entry of found) if (walk.almost.size < MAX_ALMOST && isAlmostPolicyName(entry.name) && !entry.isDirectory()) walk.almost.add(branch.prefix + entry.name);
   return found.filter(mayMatter).map((entry) => ({ branch, name: entry.name, plain: entry.isFile() }));
 }
 

@@ -37,6 +37,8 @@ export interface WatchOptions {
   /** The directory as a whole cannot be known; once for each kind of problem. No offer comes until `onRecovered`. */
   readonly onFailed: (problem: WatchProblem) => void;
   readonly onRecovered: () => void;
+  /** A file is ignored that was most likely meant as a policy; once for each name while it is there. */
+  readonly onAlmost: (id: string) => void;
   readonly clock?: WatchClock;
   /** Milliseconds between regular looks; `RESCAN_MS` unless told. */
   readonly rescanMs?: number;
@@ -79,7 +81,7 @@ export function watchPolicies(options: WatchOptions): Watcher {
   const hints = options.pollOnly ? null : listenForHints(options.directory, post);
   const { directory, inForce, rescanMs = RESCAN_MS } = options;
   const world: World = { directory, inForce, rescanMs, hints, monotonic: clock.monotonic, state: EMPTY, survey: null };
-  const run: Run = { options, clock, sleep, post, world, closed: false, scans: [], stage: { state: 'starting', since: clock.wall() }, lastScanAt: null, documents: 0 };
+  const run: Run = { options, clock, sleep, post, world, closed: false, scans: [], stage: { state: 'starting', since: clock.wall() }, lastScanAt: null, documents: 0, almost: new Set() };
   const running = loop(run);
   return {
     scanNow: () =>
@@ -109,6 +111,7 @@ interface Run {
   stage: Pick<WatchStatus, 'state' | 'since' | 'problem'>;
   lastScanAt: number | null;
   documents: number;
+  almost: ReadonlySet<string>;
 }
 
 async function loop(run: Run): Promise<void> {
@@ -155,9 +158,16 @@ async function lookAtAll(run: Run, regular: boolean): Promise<void> {
   for (const done of waiting) done();
   if (run.world.state.failure !== null) return;
   run.lastScanAt = run.clock.wall();
+  tellAlmost(run);
   if (!wasReported || run.closed) return;
   run.stage = { state: run.world.state.started ? 'watching' : 'starting', since: run.lastScanAt };
   run.options.onRecovered();
+}
+
+function tellAlmost(run: Run): void {
+  const almost = run.world.survey?.almost ?? new Set();
+  for (const id of almost) if (!run.almost.has(id) && !run.closed) run.options.onAlmost(id);
+  run.almost = almost;
 }
 
 function offer(run: Run, step: OfferStep): void {
