@@ -15,9 +15,40 @@ describe('the command line of portcullis-proxy', () => {
     expect(plan('status --json')).toMatchObject({ kind: 'status', json: true });
   });
 
-  it.each(['', '--', 'join', 'join --local --plane x', 'status more', 'npx server', '--servr x -- y', '--server ../x -- y', 'join -- x', '--server'])('[O3] refuses `%s` and says what to write', (line) => {
-    const refused = plan(line);
-    expect(refused.kind).toBe('usage');
-    expect(refused.kind === 'usage' && refused.message.length).toBeGreaterThan(10);
+  it.each([
+    ['', '`--`'],
+    ['--', '`--`'],
+    ['join', 'join --local'],
+    ['join --plane https://p', '--token-file FILE'],
+    ['join --token-file t', '--plane URL'],
+    ['join --local --plane x', '--local and --plane'],
+    ['join --local --json', '--json means nothing with `join`: it belongs with `status`'],
+    ['status more', '`more` is one word too many'],
+    ['staus', 'Did you mean `status`?'],
+    ['npx server', 'portcullis-proxy -- npx server'],
+    ['--server files npx server', 'portcullis-proxy --server files -- npx server'],
+    ['npx -- server', 'comes after `--`'],
+    ['--servr x -- y', '--servr is no option of portcullis-proxy. Did you mean --server?'],
+    ['-s x -- y', '-s is no option'],
+    ['--verbose status', '--verbose is no option'],
+    ['--server ../x -- y', '--server "../x"'],
+    ['--server a --server b -- y', '--server is given twice'],
+    ['--server= -- y', '--server needs a value: write --server NAME'],
+    ['--server', '--server needs a value: write --server NAME'],
+    ['--server --json -- y', '--server needs a value'],
+    ['status --json=yes', '--json takes no value'],
+    ['--plane https://p -- y', '--plane means nothing before `-- COMMAND`: it belongs with `join`'],
+    ['join -- x', '`join` and `-- COMMAND`'],
+    ['trust', 'portcullis-proxy trust portcullis.local/0a1b2c3d'],
+    ['trust a b', '`b` is one word too many'],
+    ['trust a --json', '--json means nothing with `trust`'],
+  ])('[O3] refuses `%s`, names what is wrong and says what to write', (line, said) => {
+    expect(plan(line)).toEqual({ kind: 'usage', message: expect.stringContaining(said) as string });
+  });
+
+  it('prints help and version whatever else is there', () => {
+    expect(plan('status --nonsense -h')).toEqual({ kind: 'help' });
+    expect(plan('--version')).toEqual({ kind: 'version' });
+    expect(plan('-- y --help')).toMatchObject({ kind: 'wrap', args: ['--help'] });
   });
 });

@@ -1,11 +1,8 @@
-/**
- * The command line of `portcullis-proxy`, read into a plan. Node's own parser: a proxy starts with every agent session, and an argument
- * library would be a good part of that start.
- */
+/** The command line of `portcullis-proxy`, read into a plan. */
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { claimOf, refusedServerName, type Claim } from './claim.ts';
+import { readWords, type Words } from './flags.ts';
 
 export type Plan =
   | { readonly kind: 'wrap'; readonly claim: Claim; readonly command: string; readonly args: readonly string[]; readonly home: string }
@@ -43,66 +40,64 @@ Exit codes: 0 ok · 1 refused · 2 wrong usage · 3 the plane cannot be reached 
 
 /** Reads the words after the program's name. Never throws: what is wrong is a plan of kind `usage`. */
 export function readPlan(argv: readonly string[], env: NodeJS.ProcessEnv): Plan {
-  const home = resolve(env['PORTCULLIS_HOME'] ?? join(homedir(), '.portcullis'));
+  const named = env['PORTCULLIS_HOME'] ?? '';
+  const home = named === '' ? join(homedir(), '.portcullis') : resolve(named);
   const separator = argv.indexOf('--');
-  const own = separator < 0 ? argv : argv.slice(0, separator);
   const wrapped = separator < 0 ? null : argv.slice(separator + 1);
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...own],
-      allowPositionals: true,
-      strict: true,
-      options: {
-        server: { type: 'string' },
-        plane: { type: 'string' },
-        'token-file': { type: 'string' },
-        local: { type: 'boolean' },
-        name: { type: 'string' },
-        json: { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-        version: { type: 'boolean', short: 'V' },
-      },
-    });
-    if (values.help === true) return { kind: 'help' };
-    if (values.version === true) return { kind: 'version' };
-    const [command, ...more] = positionals;
-    if (command === undefined) return wrap(values.server, wrapped, home);
-    if (wrapped !== null) return usage(`\`${command}\` and \`-- COMMAND\` do not go together.`);
-    if (command === 'trust') return trust(more, home);
-    if (more.length > 0) return usage(`\`${more.join(' ')}\` is one word too many after \`${command}\`.`);
-    switch (command) {
-      case 'join':
-        return join_(values, home);
-      case 'status':
-        return { kind: 'status', json: values.json === true, home };
-      default:
-        return usage(`\`${command}\` is no command of portcullis-proxy. To run a server behind it, write \`portcullis-proxy -- ${[command, ...more].join(' ')}\`.`);
-    }
-  } catch (problem) {
-    return usage(problem instanceof Error ? problem.message : String(problem));
+  const words = readWords(separator < 0 ? argv : argv.slice(0, separator), wrapped);
+  switch (words.kind) {
+    case 'help':
+    case 'version':
+      return words;
+    case 'wrong':
+      return usage(words.message);
+    case 'words':
+      return planOf(words, wrapped, home);
+  }
+}
+
+type Understood = Extract<Words, { kind: 'words' }>;
+
+function planOf(words: Understood, wrapped: readonly string[] | null, home: string): Plan {
+  const { command, rest } = words;
+  if (command === 'trust') return trust(rest, home);
+  if (rest.length > 0) return usage(`\`${rest.join(' ')}\` is one word too many after \`${command}\`: it takes options only.`);
+  switch (command) {
+    case 'wrap':
+      return wrap(words.value('server'), wrapped, home);
+    case 'join':
+      return joinPlan(words, home);
+    case 'status':
+      return { kind: 'status', json: words.has('json'), home };
   }
 }
 
 function wrap(server: string | undefined, wrapped: readonly string[] | null, home: string): Plan {
   const [command, ...args] = wrapped ?? [];
   if (command === undefined) return usage('which MCP server? Write its command after `--`, for instance `portcullis-proxy --server files -- npx -y @modelcontextprotocol/server-filesystem /srv/project`.');
+  if (command === '') return usage('the command after `--` is empty: is a variable not set?');
   const refused = server === undefined ? null : refusedServerName(server);
-  if (refused !== null) return usage(`--server ${JSON.stringify(server)}: ${refused}.`);
+  if (refused !== null) return usage(`--server ${JSON.stringify(server)}: ${refused}. Write --server NAME, the name that policies speak about.`);
   return { kind: 'wrap', claim: claimOf([command, ...args], server), command, args, home };
 }
 
-function join_(values: { readonly plane?: string; readonly 'token-file'?: string; readonly local?: boolean; readonly name?: string }, home: string): Plan {
-  const name = values.name ?? null;
-  if (values.local === true) {
-    if (values.plane !== undefined || values['token-file'] !== undefined) return usage('--local finds the plane and makes the token itself: leave --plane and --token-file out.');
+function joinPlan({ value, has }: Understood, home: string): Plan {
+  const name = value('name') ?? null;
+  const [plane, tokenFile] = [value('plane'), value('token-file')];
+  if (has('local')) {
+    const other = plane !== undefined ? '--plane' : tokenFile !== undefined ? '--token-file' : null;
+    if (other !== null) return usage(`--local and ${other} do not go together: --local finds the plane of this machine and makes the token itself.`);
     return { kind: 'join-local', name, home };
   }
-  if (values.plane === undefined || values['token-file'] === undefined) return usage('join takes --plane URL and --token-file FILE, or --local on the plane\'s own machine.');
-  return { kind: 'join', url: values.plane, tokenFile: values['token-file'], name, home };
+  if (plane === undefined && tokenFile === undefined) return usage('join which plane? Write `portcullis-proxy join --plane URL --token-file FILE`, or `portcullis-proxy join --local` on the plane\'s own machine.');
+  if (plane === undefined) return usage('join needs --plane URL too, the address of the plane that made the token.');
+  if (tokenFile === undefined) return usage('join needs --token-file FILE too (- for standard input): an operator makes it with `portcullis join-token create`.');
+  return { kind: 'join', url: plane, tokenFile, name, home };
 }
 
 function trust([log, ...more]: readonly string[], home: string): Plan {
-  if (log === undefined || more.length > 0) return usage('trust takes the one log that this host is to follow from now on, as the plane names it: portcullis-proxy trust portcullis.local/0a1b2c3d');
+  if (log === undefined) return usage('trust which log? Write the one that this host is to follow from now on, as `portcullis-proxy status` or the plane names it: portcullis-proxy trust portcullis.local/0a1b2c3d');
+  if (more.length > 0) return usage(`trust takes one log: \`${more.join(' ')}\` is one word too many.`);
   return { kind: 'trust', log, home };
 }
 
