@@ -275,7 +275,7 @@ describe('writing', () => {
     offer(plane, { 'a.yaml': policyFor('a'), 'b.yaml': policyFor('b') });
     offer(plane, {});
     const [pending] = plane.outstanding().removals;
-    const confirmed = plane.execute({ kind: 'confirm', change: pending?.change ?? '' }, OPERATOR);
+    const confirmed = plane.execute({ kind: 'confirm', expected: null, change: pending?.change ?? '' }, OPERATOR);
     if (!confirmed.ok) throw new Error(confirmed.refusal.message);
     expect(confirmed.recorded.map(({ event, cause }) => [event.type, cause])).toEqual([['RemovalConfirmed', null], ['PolicySetPublished', confirmed.recorded[0]!.id]]);
     expect(plane.policies().size).toBe(0);

@@ -31,7 +31,7 @@ export { decisionRow, MAX_SOURCES } from './wire/decision-row.ts';
 export type {
   AdvanceHeader, Cut, DownFrame, Held, HelloHeader, LeaseHeader, Mark, NackKind, PartName, RestrictHeader, SnapshotHeader, UpFrame, WelcomeHeader,
 } from './wire/frames.ts';
-export { plainFrame, readDown, readUp, signedFrame, welcomeFrame } from './wire/frames.ts';
+export { PLANE_USER, plainFrame, readDown, readUp, signedFrame, welcomeFrame } from './wire/frames.ts';
 export type { ExpectedIdentity, IdentityHeader, IdentityProof } from './wire/identity.ts';
 export { checkIdentity, IDENTITY_NONCE, proveIdentity } from './wire/identity.ts';
 export type { JoinAnswer, JoinedHeader, JoinRequest, JoinSecret, JoinToken } from './wire/join.ts';

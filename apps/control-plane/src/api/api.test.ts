@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { decisionRow, openApi, proxyView } from '../../../../test/api/open-api.ts';
 import type { ApiWorld } from '../../../../test/api/open-api.ts';
+import { ROUTES } from '../../../../test/api/permission-table.ts';
 import { ROLES } from '../domain/events.ts';
 import { permits } from './permissions.ts';
-import type { Action } from './permissions.ts';
 
 let world: ApiWorld;
 
@@ -22,20 +22,6 @@ function freshPlane(once: 'each test' | 'all tests'): void {
 const ALLOW = 'version: "1"\n';
 const DENY = 'version: "1"\ndefault: deny\n';
 const GUARD = 'version: "1"\nmatch: { server: "*" }\nhide: [write_file]\n';
-
-/** Every route with the action it needs, written out once more: a new route must be added here. */
-const ROUTES: Readonly<Record<string, Action>> = {
-  'GET /v1/status': 'read', 'GET /v1/problems': 'read', 'GET /v1/proxies': 'read', 'GET /v1/hosts': 'read', 'GET /v1/enforced': 'read', 'GET /v1/wait': 'read',
-  'GET /v1/log': 'read', 'GET /v1/versions/{version}': 'read', 'GET /v1/versions/{version}/policy': 'read', 'GET /v1/diff': 'read',
-  'GET /v1/decisions': 'read', 'GET /v1/decisions/stream': 'read', 'GET /v1/events/stream': 'read',
-  'GET /v1/restrictions': 'read', 'GET /v1/restrictions/{id}': 'read', 'GET /v1/changes': 'read', 'GET /v1/holds': 'read',
-  'POST /v1/restrictions': 'restrict', 'POST /v1/restrictions/{id}/lift': 'lift',
-  'POST /v1/changes/{id}/confirm': 'confirm', 'POST /v1/rollback': 'rollback', 'POST /v1/holds/release': 'release-hold',
-  'PATCH /v1/hosts/{id}': 'manage-hosts', 'POST /v1/hosts/{id}/revoke': 'manage-hosts',
-  'GET /v1/join-tokens': 'manage-join-tokens', 'POST /v1/join-tokens': 'manage-join-tokens', 'POST /v1/join-tokens/{id}/revoke': 'manage-join-tokens',
-  'GET /v1/tokens': 'manage-tokens', 'POST /v1/tokens': 'manage-tokens', 'POST /v1/tokens/{id}/revoke': 'manage-tokens',
-  'POST /v1/key/rotate': 'rotate-key', 'POST /v1/log/erase': 'erase',
-};
 
 describe('who may ask what', () => {
   freshPlane('all tests');

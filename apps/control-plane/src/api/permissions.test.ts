@@ -1,23 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { MATRIX } from '../../../../test/api/permission-table.ts';
 import { ROLES } from '../domain/events.ts';
-import type { Role } from '../domain/events.ts';
 import { ACTIONS, leastRole, permits } from './permissions.ts';
-import type { Action } from './permissions.ts';
-
-/** Written out a second time on purpose: who changes the table must want it here too. */
-const MATRIX: Readonly<Record<Action, readonly Role[]>> = {
-  read: ['viewer', 'responder', 'editor', 'admin'],
-  restrict: ['responder', 'editor', 'admin'],
-  confirm: ['editor', 'admin'],
-  rollback: ['editor', 'admin'],
-  'release-hold': ['editor', 'admin'],
-  lift: ['admin'],
-  'manage-hosts': ['admin'],
-  'manage-join-tokens': ['admin'],
-  'manage-tokens': ['admin'],
-  'rotate-key': ['admin'],
-  erase: ['admin'],
-};
 
 describe('the table of permissions', () => {
   it('[O1] has a row for every action', () => {

@@ -13,14 +13,19 @@ export interface ReasonOptions extends PlaneOptions {
   readonly reason?: string;
 }
 
+export interface DecisionOptions extends ReasonOptions {
+  /** The version that was decided on. */
+  readonly expect?: number;
+}
+
 interface Done {
   readonly version: number;
   readonly recorded: readonly Recorded[];
 }
 
-export async function confirm(change: string, options: ReasonOptions, terminal: Terminal): Promise<ExitCode> {
+export async function confirm(change: string, options: DecisionOptions, terminal: Terminal): Promise<ExitCode> {
   return withPlane(options, terminal, async (plane) =>
-    show(await plane.send<Done>('POST', `/v1/changes/${encodeURIComponent(change)}/confirm`, because(options.reason)), options, terminal, doneLines),
+    show(await plane.send<Done>('POST', `/v1/changes/${encodeURIComponent(change)}/confirm`, { expected: options.expect ?? null, ...because(options.reason) }), options, terminal, doneLines),
   );
 }
 
@@ -65,8 +70,8 @@ export async function holdList(options: PlaneOptions, terminal: Terminal): Promi
   );
 }
 
-export async function holdRelease(policy: string, options: ReasonOptions, terminal: Terminal): Promise<ExitCode> {
-  return withPlane(options, terminal, async (plane) => show(await plane.send<Done>('POST', '/v1/holds/release', { policy, ...because(options.reason) }), options, terminal, doneLines));
+export async function holdRelease(policy: string, options: DecisionOptions, terminal: Terminal): Promise<ExitCode> {
+  return withPlane(options, terminal, async (plane) => show(await plane.send<Done>('POST', '/v1/holds/release', { policy, expected: options.expect ?? null, ...because(options.reason) }), options, terminal, doneLines));
 }
 
 /** The optional reason as part of a body. */

@@ -14,6 +14,9 @@ import type { TailOptions } from './tail.ts';
 /** Longest page that the plane gives out at once. */
 const MAX_PAGE = 1_000;
 
+/** What was decided on one state of things is not to be done to another. */
+export const EXPECT = 'refuse if the head is another version by now';
+
 /** What every command takes that asks a plane. */
 export function asking(command: Command): Command {
   return command.option('--json', 'print JSON').addOption(new Option('--as <who>', "which of this machine's local tokens to use").choices(['responder', 'admin']).default('responder'));
@@ -58,6 +61,7 @@ function addGate({ program, terminal, exit }: Setting): void {
     .argument('<id>', 'as `portcullis status` shows it')
     .requiredOption('--reason <text>', 'why')
     .option('--yes', 'do not ask')
+    .option('--expect <version>', EXPECT, wholeNumber)
     .option('--timeout <duration>', 'how long to wait for the fleet (default 10s)', duration)
     .action(async (id: string, options: LiftOptions) => exit(await lift(id, options, terminal)));
 }

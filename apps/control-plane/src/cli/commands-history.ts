@@ -2,10 +2,10 @@
 import type { Command } from 'commander';
 import { collect, wholeNumber } from './arguments.ts';
 import { confirm, holdList, holdRelease, rollback } from './changes.ts';
-import type { ReasonOptions, RollbackOptions } from './changes.ts';
+import type { DecisionOptions, RollbackOptions } from './changes.ts';
 import type { ExportOptions, VerifyOptions } from './audit.ts';
 import type { PlaneOptions } from './command.ts';
-import { asking } from './commands-fleet.ts';
+import { asking, EXPECT } from './commands-fleet.ts';
 import { logErase, logRestore } from './keeping.ts';
 import type { EraseOptions, RestoreOptions } from './keeping.ts';
 import { diff, log, show } from './log.ts';
@@ -93,11 +93,12 @@ function addDecisions({ program, terminal, exit }: Setting): void {
   asking(program.command('confirm').description('let a waiting removal through'))
     .argument('<change>', 'as `portcullis status` shows it')
     .option('--reason <text>', 'why')
-    .action(async (change: string, options: ReasonOptions) => exit(await confirm(change, options, terminal)));
+    .option('--expect <version>', EXPECT, wholeNumber)
+    .action(async (change: string, options: DecisionOptions) => exit(await confirm(change, options, terminal)));
   asking(program.command('rollback').description("put an earlier version's policies in force again, as a new version"))
     .argument('<version>', 'the version to return to', wholeNumber)
     .requiredOption('--reason <text>', 'why')
-    .option('--expect <version>', 'refuse if the head is another version by now', wholeNumber)
+    .option('--expect <version>', EXPECT, wholeNumber)
     .option('--write-back', 'restore the files on disk as well')
     .action(async (to: number, options: RollbackOptions) => exit(await rollback(to, options, terminal)));
   const hold = program.command('hold').description('content that a rollback withdrew');
@@ -105,5 +106,6 @@ function addDecisions({ program, terminal, exit }: Setting): void {
   asking(hold.command('release').description('let the held content of one policy publish again'))
     .argument('<policy>', 'a policy id')
     .option('--reason <text>', 'why')
-    .action(async (policy: string, options: ReasonOptions) => exit(await holdRelease(policy, options, terminal)));
+    .option('--expect <version>', EXPECT, wholeNumber)
+    .action(async (policy: string, options: DecisionOptions) => exit(await holdRelease(policy, options, terminal)));
 }

@@ -30,6 +30,7 @@ export interface RestrictOptions extends PlaneOptions {
 export interface LiftOptions extends PlaneOptions {
   readonly reason: string;
   readonly yes?: boolean;
+  readonly expect?: number;
   readonly timeout?: number;
 }
 
@@ -96,7 +97,7 @@ export async function lift(id: string, options: LiftOptions, terminal: Terminal)
         return EXIT.no;
       }
     }
-    const lifted = await plane.send<{ readonly version: number }>('POST', `${path}/lift`, { reason: options.reason });
+    const lifted = await plane.send<{ readonly version: number }>('POST', `${path}/lift`, { reason: options.reason, expected: options.expect ?? null });
     if (!lifted.ok) return fail(lifted.failure, options, terminal);
     const { version } = lifted.value;
     if (options.json !== true) terminal.out(printable(`${id} is lifted as of version ${version}.`));

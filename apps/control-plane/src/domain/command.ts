@@ -5,7 +5,7 @@ import type { Actor, Auth, GitFacts, Role } from './events.ts';
 export type Command =
   /** The whole policy directory, settled. Policies that it does not name are gone from the directory. */
   | { readonly kind: 'offer'; readonly documents: ReadonlyMap<string, OfferedDocument>; readonly git: GitFacts | null; readonly removals: 'wait' | 'accept' }
-  | { readonly kind: 'confirm'; readonly change: string }
+  | { readonly kind: 'confirm'; readonly change: string; readonly expected: number | null }
   | { readonly kind: 'rollback'; readonly to: number; readonly expected: number | null }
   /** Every hold of one policy. */
   | { readonly kind: 'release'; readonly policy: string; readonly expected: number | null }

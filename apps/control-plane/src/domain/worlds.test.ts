@@ -153,10 +153,10 @@ function release(world: World, id: string): void {
 function confirm(world: World): void {
   const [pending] = world.plane.state().pendingRemovals.values();
   if (pending === undefined) return;
-  const events = world.plane.do({ kind: 'confirm', change: pending.change });
+  const events = world.plane.do({ kind: 'confirm', expected: null, change: pending.change });
   if (typeof events === 'string') return;
   for (const id of pending.removes) if (world.plane.state().policies.has(id)) throw new Error(`${id} was confirmed and is still there`);
-  expect(world.plane.do({ kind: 'confirm', change: pending.change })).toBe('already-done');
+  expect(world.plane.do({ kind: 'confirm', expected: null, change: pending.change })).toBe('already-done');
 }
 
 function check({ plane, withdrawn }: World): void {

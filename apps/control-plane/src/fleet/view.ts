@@ -1,4 +1,5 @@
 /** The fleet in the words that operators read: views and progress, worked out from sessions, ledger and state. */
+import { PLANE_USER } from '@portcullis/policy-core';
 import { enforces, refusal } from '../domain/link.ts';
 import type { PlaneState } from '../domain/state.ts';
 import type { Wanted } from './cuts.ts';
@@ -93,11 +94,12 @@ function offline({ state, stored }: Roster, sessions: readonly Session[]): reado
   return stored.filter(({ host, server }) => !connected.has(JSON.stringify([host, server])) && state.hosts.get(host)?.revoked === false);
 }
 
-function sessionProblems({ link, linkProblem }: Session, refused: ReturnType<typeof refusal>): readonly string[] {
+function sessionProblems({ link, linkProblem, hello }: Session, refused: ReturnType<typeof refusal>): readonly string[] {
   const problems = refused === null ? [] : refused.problems.map((problem) => `refused (${refused.kind}): ${problem}`);
   for (const retry of [link.retry.restrictions, link.retry.policies]) {
     if (retry !== null && retry.failures >= FAILURES_TO_TELL) problems.push(`could not take it ${retry.failures} times: ${retry.problems[0] ?? 'no reason given'}`);
   }
+  if (hello.features.includes(PLANE_USER)) problems.push("runs under the plane's user: agents there can read the admin token. Run the plane under a user of its own");
   return linkProblem === null ? problems : [...problems, linkProblem];
 }
 

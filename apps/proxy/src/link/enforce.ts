@@ -4,13 +4,14 @@
  */
 import { createHmac, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { signerOf } from '@portcullis/policy-core';
+import { PLANE_USER, signerOf } from '@portcullis/policy-core';
 import type { CounterStore, Restoration } from '@portcullis/policy-core';
 import { createGate } from '../gate.ts';
 import type { SwappableGate } from '../gate.ts';
 import { drawCounter } from '../host/enrolment.ts';
 import type { Enrolment } from '../host/enrolment.ts';
 import { planeUrl } from '../host/plane-url.ts';
+import { readableAdminToken } from '../host/plane-user.ts';
 import { trustedPlane } from '../host/trusted-plane.ts';
 import type { TrustedPlane } from '../host/trusted-plane.ts';
 import { openOutbox } from '../store/outbox.ts';
@@ -69,6 +70,7 @@ export async function startEnforcing({ home, enrolment, seed, server, upstream, 
     },
   });
   closedBy = await enforceLast(gate, first, tell);
+  const features = knownOfHere(home, enrolment.log, tell);
 
   const begin = (trusted: TrustedPlane, { lastGood, state, before, link: url }: Standing): Link =>
     startLink({
@@ -79,6 +81,7 @@ export async function startEnforcing({ home, enrolment, seed, server, upstream, 
       upstream: shown,
       boot,
       build,
+      features,
       sign: signerOf(seed).sign,
       verify: trusted.verify,
       drawCounter: () => drawCounter(home),
@@ -134,6 +137,14 @@ function stand(home: string, enrolment: Enrolment, server: string, tell: (line: 
   if (footing === null || !url.ok) throw new Error(`${join(home, 'host.json')} names no usable plane: remove it and join again`);
   for (const problem of footing.problems) tell(problem);
   return { ...footing, link: url.link };
+}
+
+/** What the plane should know of where this runs. */
+function knownOfHere(home: string, log: string, tell: (line: string) => void): readonly string[] {
+  const token = readableAdminToken(home, log);
+  if (token === null) return [];
+  tell(`this proxy runs under the plane's user: agents that it guards can read ${token} and lift what operators impose. Run the plane under a user of its own`);
+  return [PLANE_USER];
 }
 
 /** What was in force last, before anybody is asked. What was enforced once and cannot be now leaves the gate closed; returns why. */

@@ -23,6 +23,8 @@ export interface LinkOptions {
   readonly upstream: string;
   readonly boot: string;
   readonly build: string;
+  /** What the plane is told of this process, in words that both know. */
+  readonly features?: readonly string[];
   readonly sign: SignBytes;
   readonly verify: Verify;
   /** The next connect counter of this host. */

@@ -95,12 +95,16 @@ export interface HelloHeader {
   readonly answer: string;
   readonly counter: number;
   readonly build: string;
+  /** Words of which a plane knows some, as PLANE_USER. */
   readonly features: readonly string[];
   readonly policies: Mark | null;
   readonly restrictions: Mark | null;
   /** As in Held. */
   readonly pending: boolean;
 }
+
+/** A feature of a proxy that can read the admin token of its plane, as the agents can that it guards. */
+export const PLANE_USER = 'plane-user';
 
 export const PARTS = ['policies', 'restrictions'] as const;
 export type PartName = (typeof PARTS)[number];

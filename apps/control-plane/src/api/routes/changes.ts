@@ -9,7 +9,7 @@ import { holdViews, pendingViews } from '../views.ts';
 
 const expected = version.nullable().default(null);
 const rollback = z.strictObject({ to: version, expected, reason, writeBack: z.boolean().default(false) });
-const confirmation = z.strictObject({ reason: reason.optional() });
+const confirmation = z.strictObject({ expected, reason: reason.optional() });
 const release = z.strictObject({ policy: name, expected, reason: reason.optional() });
 
 export function addChanges(api: Api, parts: ApiParts): void {
@@ -19,7 +19,7 @@ export function addChanges(api: Api, parts: ApiParts): void {
   declare(
     api,
     { method: 'post', path: '/v1/changes/{id}/confirm', action: 'confirm', summary: 'Let a waiting removal through', answers: 'The version without the policies.', params: z.object({ id: name }), body: confirmation },
-    ({ params, body, operator, idem }) => act(parts, { kind: 'confirm', change: params.id }, { operator, idem, reason: body.reason }),
+    ({ params, body, operator, idem }) => act(parts, { kind: 'confirm', change: params.id, expected: body.expected }, { operator, idem, reason: body.reason }),
   );
   declare(
     api,

@@ -2,11 +2,13 @@
 import type { Command } from '../command.ts';
 import type { PlaneState } from '../state.ts';
 import type { Decided, Known } from './answer.ts';
-import { recordedWith, refused } from './answer.ts';
+import { recordedWith, refused, unexpectedVersion } from './answer.ts';
 import { offer } from './offer.ts';
 
 /** Refuses a change that is unknown, confirmed already, or no longer what the directory asks for. */
-export function confirm(state: PlaneState, { change }: Extract<Command, { kind: 'confirm' }>, known: Known): Decided {
+export function confirm(state: PlaneState, { change, expected }: Extract<Command, { kind: 'confirm' }>, known: Known): Decided {
+  const unexpected = unexpectedVersion(expected, state.version);
+  if (unexpected !== undefined) return unexpected;
   const pending = state.pendingRemovals.get(change);
   if (pending === undefined) return refused('not-found', `no removal ${change} is waiting; the waiting ones are listed by: portcullis status`);
   if (pending.confirmed) return refused('already-done', `the removal ${change} has been confirmed already`);

@@ -168,25 +168,25 @@ describe('confirming a removal', () => {
     const plane = story();
     plane.offer({ 'a.yaml': a, 'b.yaml': b });
     const change = changeIn(plane.offer({}));
-    const events = plane.do({ kind: 'confirm', change });
+    const events = plane.do({ kind: 'confirm', expected: null, change });
     expect(types(events)).toEqual(['RemovalConfirmed', 'PolicySetPublished']);
     expect(plane.inForce()).toEqual({});
-    expect(plane.do({ kind: 'confirm', change })).toBe('already-done');
+    expect(plane.do({ kind: 'confirm', expected: null, change })).toBe('already-done');
     expect(plane.offer({})).toEqual([]);
   });
 
   it('[F3] is refused for an unknown change, before the directory was read, and where the files are back', () => {
     const plane = story();
     plane.offer({ 'a.yaml': a, 'b.yaml': b });
-    expect(plane.do({ kind: 'confirm', change: 'none' })).toBe('not-found');
+    expect(plane.do({ kind: 'confirm', expected: null, change: 'none' })).toBe('not-found');
     const change = changeIn(plane.offer({}));
     plane.restart();
-    expect(plane.do({ kind: 'confirm', change })).toBe('unavailable');
+    expect(plane.do({ kind: 'confirm', expected: null, change })).toBe('unavailable');
     plane.offer({ 'a.yaml': a, 'b.yaml': b });
-    expect(plane.do({ kind: 'confirm', change })).toBe('not-found');
+    expect(plane.do({ kind: 'confirm', expected: null, change })).toBe('not-found');
     expect(outstanding(plane.state(), null).removals).toHaveLength(1);
     plane.offer({});
-    expect(types(plane.do({ kind: 'confirm', change }))).toEqual(['RemovalConfirmed', 'PolicySetPublished']);
+    expect(types(plane.do({ kind: 'confirm', expected: null, change }))).toEqual(['RemovalConfirmed', 'PolicySetPublished']);
   });
 
   it('[F3] covers what was shown and nothing that came later', () => {
@@ -195,8 +195,8 @@ describe('confirming a removal', () => {
     const first = changeIn(plane.offer(ten));
     const second = changeIn(plane.offer(without(ten, 'p1.yaml', 'p2.yaml')));
     expect(second).not.toBe(first);
-    expect(plane.do({ kind: 'confirm', change: first })).toBe('not-found');
-    expect(types(plane.do({ kind: 'confirm', change: second }))).toEqual(['RemovalConfirmed', 'PolicySetPublished']);
+    expect(plane.do({ kind: 'confirm', expected: null, change: first })).toBe('not-found');
+    expect(types(plane.do({ kind: 'confirm', expected: null, change: second }))).toEqual(['RemovalConfirmed', 'PolicySetPublished']);
     expect(Object.keys(plane.inForce())).toHaveLength(8);
   });
 });
