@@ -2,6 +2,7 @@
  * What a proxy says of itself in hello: the server's name, and what that name really is on this host. Both are claims, shown to
  * operators side by side (W8); `match.upstream` is checked here, against the words that are really executed.
  */
+import { isIP } from 'node:net';
 import { basename } from 'node:path';
 
 export interface Claim {
@@ -39,6 +40,17 @@ const SECRET_SHAPE = /\b(gh[pousr]_|github_pat_|xox[abposr]-|sk[-_](live|test|an
 export function claimOf(words: readonly string[], named: string | undefined): Claim {
   return { server: named ?? nameOf(words), upstream: words.join(' '), shown: withoutSecrets(words) };
 }
+
+/** The same for a URL. Its origin is all that is claimed: paths and queries may hold keys. */
+export function claimOfUrl(url: URL, named: string | undefined): Claim {
+  const labels = url.hostname.replace(/^\[|\]$/g, '').split('.');
+  const telling = isIP(labels.join('.')) === 0 ? labels.slice(0, Math.max(1, labels.length - 1)).filter((label) => !HOST_WORDS.has(label)) : [];
+  const made = telling.at(-1) ?? 'server';
+  return { server: named ?? (refusedServerName(made) === null ? made : 'server'), upstream: url.origin, shown: url.origin };
+}
+
+/** Labels of host names that are no name. */
+const HOST_WORDS: ReadonlySet<string> = new Set(['www', 'api', 'mcp', 'app', 'co', 'com', 'localhost']);
 
 /** Refuses names that could not stand in a file name or would garble a table; null = fine. */
 export function refusedServerName(name: string): string | null {

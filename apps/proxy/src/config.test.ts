@@ -6,7 +6,16 @@ const plan = (line: string) => readPlan(line.split(' ').filter((word) => word !=
 
 describe('the command line of portcullis-proxy', () => {
   it('takes everything after -- as the server, options and all', () => {
-    expect(plan('--server files -- npx -y server --help -- x')).toMatchObject({ kind: 'wrap', command: 'npx', args: ['-y', 'server', '--help', '--', 'x'], claim: { server: 'files' } });
+    expect(plan('--server files -- npx -y server --help -- x')).toMatchObject({ kind: 'wrap', upstream: { kind: 'child', command: 'npx', args: ['-y', 'server', '--help', '--', 'x'] }, claim: { server: 'files' } });
+  });
+
+  it('takes a URL instead, with headers whose secrets are in the environment', () => {
+    const read = readPlan(['--upstream', 'https://mcp.linear.app/mcp?key=1', '--header', 'Authorization: Bearer ${TOKEN}', '--header', 'X-Team: a: b'], { ...env, TOKEN: 't0ken\n' });
+    expect(read).toMatchObject({ kind: 'wrap', claim: { server: 'linear', upstream: 'https://mcp.linear.app', shown: 'https://mcp.linear.app' }, upstream: { kind: 'remote', target: { headers: { 'authorization': 'Bearer t0ken', 'x-team': 'a: b' } } } });
+    expect(['http://localhost:3000/mcp', 'https://api.githubcopilot.com/mcp/', 'http://127.0.0.1:1/', 'https://example.com'].map((url) => {
+      const made = plan(`--upstream ${url}`);
+      return made.kind === 'wrap' ? made.claim.server : made.kind;
+    })).toEqual(['server', 'githubcopilot', 'server', 'example']);
   });
 
   it('knows join in both forms and status', () => {
@@ -39,6 +48,15 @@ describe('the command line of portcullis-proxy', () => {
     ['status --json=yes', '--json takes no value'],
     ['--plane https://p -- y', '--plane means nothing before `-- COMMAND`: it belongs with `join`'],
     ['join -- x', '`join` and `-- COMMAND`'],
+    ['--upstream ftp://x', 'no http or https URL'],
+    ['--upstream https://u:p@x', 'user or password'],
+    ['--upstream https://x -- y', '--upstream URL and `-- COMMAND`'],
+    ['--upstream http://x --header A:b', 'Write an https URL'],
+    ['--upstream https://x --header A', "write --header 'NAME: VALUE'"],
+    ['--upstream https://x --header A:1 --header a:2', '--header a is given twice'],
+    ['--upstream https://x --header Mcp-Name:b', 'mcp-name is set by the proxy'],
+    ['--upstream https://x --header A:${NOT_THERE}', 'NOT_THERE'],
+    ['--header A:b -- y', '--header means nothing without --upstream'],
     ['trust', 'portcullis-proxy trust portcullis.local/0a1b2c3d'],
     ['trust a b', '`b` is one word too many'],
     ['trust a --json', '--json means nothing with `trust`'],
@@ -49,6 +67,6 @@ describe('the command line of portcullis-proxy', () => {
   it('prints help and version whatever else is there', () => {
     expect(plan('status --nonsense -h')).toEqual({ kind: 'help' });
     expect(plan('--version')).toEqual({ kind: 'version' });
-    expect(plan('-- y --help')).toMatchObject({ kind: 'wrap', args: ['--help'] });
+    expect(plan('-- y --help')).toMatchObject({ kind: 'wrap', upstream: { args: ['--help'] } });
   });
 });

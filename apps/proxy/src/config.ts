@@ -1,11 +1,12 @@
 /** The command line of `portcullis-proxy`, read into a plan. */
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { claimOf, refusedServerName, type Claim } from './claim.ts';
+import { claimOf, claimOfUrl, refusedServerName, type Claim } from './claim.ts';
+import { readRemote, type Upstream } from './endpoints.ts';
 import { readWords, type Words } from './flags.ts';
 
 export type Plan =
-  | { readonly kind: 'wrap'; readonly claim: Claim; readonly command: string; readonly args: readonly string[]; readonly home: string }
+  | { readonly kind: 'wrap'; readonly claim: Claim; readonly upstream: Upstream; readonly home: string }
   | { readonly kind: 'join'; readonly url: string; readonly tokenFile: string; readonly name: string | null; readonly home: string }
   | { readonly kind: 'join-local'; readonly name: string | null; readonly home: string }
   | { readonly kind: 'trust'; readonly log: string; readonly home: string }
@@ -21,13 +22,15 @@ export const HELP = `portcullis-proxy: stands between an agent and an MCP server
 
 Usage:
   portcullis-proxy [--server NAME] -- COMMAND [ARG …]   run an MCP server over stdio behind this proxy
+  portcullis-proxy [--server NAME] --upstream URL       stand in front of an MCP server that speaks Streamable HTTP
   portcullis-proxy join --plane URL --token-file FILE   enrol this host (FILE may be - for standard input)
   portcullis-proxy join --local                         enrol with the plane that runs on this machine
   portcullis-proxy trust LOG                            follow the plane to another log, after it came back from a backup
   portcullis-proxy status [--json]                      what is in force here, for which servers, since when
 
 Options:
-  --server NAME   the name that policies speak about (default: made from the command)
+  --server NAME   the name that policies speak about (default: made from the command or URL)
+  --header 'K: V' with --upstream: sent with every request; write secrets as \${VARIABLE}, which is read from the environment
   --name NAME     with join: what operators see for this host (default: the machine's name)
   --help, --version
 
@@ -52,19 +55,19 @@ export function readPlan(argv: readonly string[], env: NodeJS.ProcessEnv): Plan 
     case 'wrong':
       return usage(words.message);
     case 'words':
-      return planOf(words, wrapped, home);
+      return planOf(words, wrapped, home, env);
   }
 }
 
 type Understood = Extract<Words, { kind: 'words' }>;
 
-function planOf(words: Understood, wrapped: readonly string[] | null, home: string): Plan {
+function planOf(words: Understood, wrapped: readonly string[] | null, home: string, env: NodeJS.ProcessEnv): Plan {
   const { command, rest } = words;
   if (command === 'trust') return trust(rest, home);
   if (rest.length > 0) return usage(`\`${rest.join(' ')}\` is one word too many after \`${command}\`: it takes options only.`);
   switch (command) {
     case 'wrap':
-      return wrap(words.value('server'), wrapped, home);
+      return wrap(words, wrapped, home, env);
     case 'join':
       return joinPlan(words, home);
     case 'status':
@@ -72,13 +75,21 @@ function planOf(words: Understood, wrapped: readonly string[] | null, home: stri
   }
 }
 
-function wrap(server: string | undefined, wrapped: readonly string[] | null, home: string): Plan {
+function wrap(words: Understood, wrapped: readonly string[] | null, home: string, env: NodeJS.ProcessEnv): Plan {
+  const server = words.value('server');
+  const refused = server === undefined ? null : refusedServerName(server);
+  if (refused !== null) return usage(`--server ${JSON.stringify(server)}: ${refused}. Write --server NAME, the name that policies speak about.`);
+  const url = words.value('upstream');
+  if (url !== undefined) {
+    if (wrapped !== null) return usage('--upstream URL and `-- COMMAND` do not go together: one proxy guards one server.');
+    const remote = readRemote(url, words.all('header'), env);
+    return remote.ok ? { kind: 'wrap', claim: claimOfUrl(remote.value.url, server), upstream: { kind: 'remote', target: remote.value }, home } : usage(remote.message);
+  }
+  if (words.has('header')) return usage('--header means nothing without --upstream URL: a command gets its credentials from the environment.');
   const [command, ...args] = wrapped ?? [];
   if (command === undefined) return usage('which MCP server? Write its command after `--`, for instance `portcullis-proxy --server files -- npx -y @modelcontextprotocol/server-filesystem /srv/project`.');
   if (command === '') return usage('the command after `--` is empty: is a variable not set?');
-  const refused = server === undefined ? null : refusedServerName(server);
-  if (refused !== null) return usage(`--server ${JSON.stringify(server)}: ${refused}. Write --server NAME, the name that policies speak about.`);
-  return { kind: 'wrap', claim: claimOf([command, ...args], server), command, args, home };
+  return { kind: 'wrap', claim: claimOf([command, ...args], server), upstream: { kind: 'child', command, args }, home };
 }
 
 function joinPlan({ value, has }: Understood, home: string): Plan {

@@ -12,10 +12,14 @@ interface Flag {
   /** What follows it, as the help has it; null for a switch. */
   readonly takes: string | null;
   readonly of: readonly CommandName[];
+  /** It may come more than once. */
+  readonly many?: boolean;
 }
 
 const FLAGS = {
   server: { takes: 'NAME', of: ['wrap'] },
+  upstream: { takes: 'URL', of: ['wrap'] },
+  header: { takes: "'NAME: VALUE'", of: ['wrap'], many: true },
   plane: { takes: 'URL', of: ['join'] },
   'token-file': { takes: 'FILE', of: ['join'] },
   local: { takes: null, of: ['join'] },
@@ -30,7 +34,7 @@ const OPTIONS = Object.fromEntries(Object.entries(FLAGS).map(([name, { takes }])
 const KNOWN: ReadonlyMap<string, Flag> = new Map(Object.entries(FLAGS));
 
 export type Words =
-  | { readonly kind: 'words'; readonly command: CommandName; readonly rest: readonly string[]; readonly value: (flag: FlagName) => string | undefined; readonly has: (flag: FlagName) => boolean }
+  | { readonly kind: 'words'; readonly command: CommandName; readonly rest: readonly string[]; readonly value: (flag: FlagName) => string | undefined; readonly all: (flag: FlagName) => readonly string[]; readonly has: (flag: FlagName) => boolean }
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
   | { readonly kind: 'wrong'; readonly message: string };
@@ -45,19 +49,19 @@ export function readWords(own: readonly string[], wrapped: readonly string[] | n
   const [first] = positionals;
   // A mistyped option makes its value look like a command: the option is what to speak of.
   const command = first === undefined ? 'wrap' : COMMANDS.has(first) ? (first as CommandName) : null;
-  const values = new Map<string, string>();
+  const values = new Map<string, readonly string[]>();
   for (const { name, rawName, value, inlineValue } of given) {
     const flag = rawName.startsWith('--') ? KNOWN.get(name) : undefined;
     if (flag === undefined) return wrong(unknownOption(rawName, command));
-    if (values.has(name)) return wrong(`${rawName} is given twice: give it once.`);
+    if (values.has(name) && flag.many !== true) return wrong(`${rawName} is given twice: give it once.`);
     const problem = valueProblem(rawName, flag, value, inlineValue === true);
     if (problem !== null) return wrong(problem);
     if (command !== null && !flag.of.includes(command)) return wrong(`${rawName} means nothing ${placeOf(command)}: it belongs ${flag.of.map(placeOf).join(' and ')}.`);
-    values.set(name, value ?? '');
+    values.set(name, [...(values.get(name) ?? []), value ?? '']);
   }
   if (command === null) return wrong(unknownCommand(first ?? '', positionals, own, wrapped));
   if (command !== 'wrap' && wrapped !== null) return wrong(`\`${command}\` and \`-- COMMAND\` do not go together: \`${command}\` runs no server.`);
-  return { kind: 'words', command, rest: positionals.slice(1), value: (flag) => values.get(flag), has: (flag) => values.has(flag) };
+  return { kind: 'words', command, rest: positionals.slice(1), value: (flag) => values.get(flag)?.[0], all: (flag) => values.get(flag) ?? [], has: (flag) => values.has(flag) };
 }
 
 function valueProblem(rawName: string, { takes }: Flag, value: string | undefined, inline: boolean): string | null {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { EXIT, HELP, readPlan, type Plan } from './config.ts';
+import type { Upstream } from './endpoints.ts';
 import { readEnrolment } from './host/enrolment.ts';
 import { joinLocal, joinPlane, type JoinOutcome } from './host/join.ts';
 import { trustLog } from './host/trust.ts';
@@ -13,6 +14,7 @@ import { runStdioRelay } from './relay/stdio.ts';
 import type { Gate } from './relay/gate.ts';
 import { describeStatus, readStatus } from './status.ts';
 import { announcePresence, type PresenceFile } from './store/presence.ts';
+import type { ExitStatus } from './upstream/child.ts';
 import { BUILD } from './build.ts';
 
 /** A first start has nothing to enforce yet: an agent that asks once for its tools should not find them missing for want of a few milliseconds. */
@@ -57,26 +59,25 @@ async function perform(plan: Plan): Promise<number> {
 async function wrap(plan: Extract<Plan, { kind: 'wrap' }>): Promise<number> {
   const enforcing: { current: Enforcing | null } = { current: null };
   let absent = (): void => undefined;
-  const status = await runStdioRelay({
-    command: plan.command,
-    args: plan.args,
-    // Made once the child is on its way: starting the server is what takes long.
-    gate: async () => {
-      const opened = await openGate(plan);
-      enforcing.current = opened.enforcing;
-      absent = opened.absent;
-      return opened.gate;
-    },
-    stdin: process.stdin,
-    stdout: process.stdout,
-    stderr: process.stderr,
-    env: process.env,
-    limits: DEFAULT_LIMITS,
-  });
+  const gate = async (): Promise<Gate> => {
+    const opened = await openGate(plan);
+    enforcing.current = opened.enforcing;
+    absent = opened.absent;
+    return opened.gate;
+  };
+  const status = await runFront(plan.upstream, gate);
   absent();
   await enforcing.current?.close();
-  if (status.code === 127) tell(plan.claim.server, `\`${plan.command}\` cannot be started: is it installed, and in PATH?`);
+  if (status.code === 127 && plan.upstream.kind === 'child') tell(plan.claim.server, `\`${plan.upstream.command}\` cannot be started: is it installed, and in PATH?`);
   return status.signal === null ? status.code : 128 + constants.signals[status.signal];
+}
+
+/** Runs until the agent or the upstream is gone. `gate` makes the gate, once what takes longer is on its way. */
+async function runFront(upstream: Upstream, gate: () => Promise<Gate>): Promise<ExitStatus> {
+  const { stdin, stdout, stderr, env } = process;
+  if (upstream.kind === 'child') return runStdioRelay({ command: upstream.command, args: upstream.args, gate, stdin, stdout, stderr, env, limits: DEFAULT_LIMITS });
+  const { runHttpBridge } = await import('./http/bridge.ts');
+  return runHttpBridge({ target: upstream.target, gate: await gate(), stdin, stdout, limits: DEFAULT_LIMITS });
 }
 
 /** What cannot be set up denies, and says on every call what to do: an agent's user sees that, where nobody reads stderr. */

@@ -4,21 +4,25 @@ import { askedBy, BAD_UPSTREAM, denial, failure, refusal, TOO_MANY_REQUESTS, unk
 import { clientNameOf } from './era.ts';
 import { greeted } from './legacy.ts';
 import { INVALID_PARAMS, INVALID_REQUEST, own, readMessage } from './message.ts';
-import type { Notification, Request, Response, Unclear } from './message.ts';
+import type { Message, Notification, Request, Response, Unclear } from './message.ts';
 import { judgeAll, record, rememberAnswered, settleAll } from './state.ts';
 import type { SessionState } from './state.ts';
 import { subjectOf } from './subject.ts';
 
 export interface Passage {
-  readonly forward: boolean;
+  /** What is forwarded; null: nothing. */
+  readonly forward: Message | null;
   /** What to say to the agent, if anything. */
   readonly answer: string | null;
   /** What to say to the upstream, which would wait for ever for an answer that is not forwarded. */
   readonly toServer: string | null;
 }
 
-const FORWARD: Passage = { forward: true, answer: null, toServer: null };
-const DROP: Passage = { forward: false, answer: null, toServer: null };
+const DROP: Passage = { forward: null, answer: null, toServer: null };
+
+function forward(message: Message): Passage {
+  return { forward: message, answer: null, toServer: null };
+}
 
 /** `bytes` are those of this message alone; `alone` is false inside a batch. */
 export function considerClientMessage(state: SessionState, value: JsonValue, bytes: Buffer, alone: boolean): Passage {
@@ -73,7 +77,7 @@ function considerRequest(state: SessionState, request: Request, alone: boolean):
   state.answeredHere.delete(id);
   if (method === 'initialize') state.handshake = greeted(state.handshake, params);
   if (method === 'subscriptions/listen') state.subscriptions.open(id, params);
-  return FORWARD;
+  return forward(request);
 }
 
 function answerHere(state: SessionState, request: Request, answer: string): Passage {
@@ -110,20 +114,20 @@ function considerNotification(state: SessionState, notification: Notification): 
   // Nobody answers a notification.
   settleAll(verdict.judgements, 'none');
   if (method === 'notifications/initialized') state.handshake = { ...state.handshake, ready: true };
-  return method === 'notifications/cancelled' ? considerCancellation(state, notification) : FORWARD;
+  return method === 'notifications/cancelled' ? considerCancellation(state, notification) : forward(notification);
 }
 
-function considerCancellation(state: SessionState, { params }: Notification): Passage {
-  const id = own(params, 'requestId');
-  if (typeof id !== 'string' && typeof id !== 'number') return FORWARD;
+function considerCancellation(state: SessionState, notification: Notification): Passage {
+  const id = own(notification.params, 'requestId');
+  if (typeof id !== 'string' && typeof id !== 'number') return forward(notification);
   if (state.answeredHere.delete(id)) return DROP;
   state.asked.cancel(id);
   state.subscriptions.close(id);
-  return FORWARD;
+  return forward(notification);
 }
 
 function considerResponse(state: SessionState, response: Response): Passage {
   const judgements = response.id === null ? undefined : state.askedBack.take(response.id);
   if (judgements !== undefined) settleAll(judgements, response.outcome === 'error' ? 'error' : 'ok');
-  return FORWARD;
+  return forward(response);
 }

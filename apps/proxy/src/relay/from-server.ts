@@ -10,7 +10,7 @@ import { findDisguise } from './fold.ts';
 import { accepted } from './legacy.ts';
 import { filterLists, holdsList, LIST_METHODS, readResult } from './lists.ts';
 import { answeredId, ENVELOPE, INVALID_REQUEST, own, readJson, readMessage } from './message.ts';
-import type { Id, Notification, Request } from './message.ts';
+import type { Id, Message, Notification, Request } from './message.ts';
 import { inputRequestsOf, limitCaching } from './modern.ts';
 import { membersOf } from './outline.ts';
 import type { Member, Range } from './outline.ts';
@@ -19,14 +19,23 @@ import type { SessionState, Waiting } from './state.ts';
 import { subjectOf } from './subject.ts';
 
 export interface ServerPassage {
-  /** Null: not forwarded. */
-  readonly edits: readonly Edit[] | null;
+  /** What is forwarded, and how it is changed; null: nothing. */
+  readonly forward: Forwarded | null;
   readonly toClient: string | null;
   readonly toServer: string | null;
 }
 
-const FORWARD: ServerPassage = { edits: [], toClient: null, toServer: null };
-const DROP: ServerPassage = { edits: null, toClient: null, toServer: null };
+export interface Forwarded {
+  readonly message: Message;
+  readonly edits: readonly Edit[];
+}
+
+const DROP: ServerPassage = { forward: null, toClient: null, toServer: null };
+
+function forward(message: Message, edits: readonly Edit[] = []): ServerPassage {
+  return { forward: { message, edits }, toClient: null, toServer: null };
+}
+
 const INSIDE: ReadonlySet<string> = new Set(['result', 'params']);
 
 /** `range` is where the message stands in the line; edits are in the line's own offsets. */
@@ -95,11 +104,12 @@ function considerRequest(state: SessionState, request: Request): ServerPassage {
   const verdict = judgeAll(state.gate, subject.calls, state.handshake.clientName);
   if (!verdict.allowed) return answer(DENIED, denialText(verdict.decision));
   state.askedBack.add(id, verdict.judgements);
-  return FORWARD;
+  return forward(request);
 }
 
-function considerNotification(state: SessionState, line: Buffer, members: readonly Member[], { method, params, kind }: Notification): ServerPassage {
-  const subject = subjectOf('server', { method, params, kind });
+function considerNotification(state: SessionState, line: Buffer, members: readonly Member[], notification: Notification): ServerPassage {
+  const { method, params } = notification;
+  const subject = subjectOf('server', notification);
   if (!subject.ok) return refuse(state, `notification ${method} from the upstream`, subject.detail);
   const asks = inputRequestsOf(params);
   if (asks === null) return refuse(state, `notification ${method} from the upstream`, '"inputRequests" cannot be read');
@@ -110,8 +120,8 @@ function considerNotification(state: SessionState, line: Buffer, members: readon
   const cancelled = method === 'notifications/cancelled' ? own(params, 'requestId') : undefined;
   if (typeof cancelled === 'string' || typeof cancelled === 'number') state.askedBack.cancel(cancelled);
   const written = members.find((member) => member.key === 'params');
-  if (method !== 'notifications/subscriptions/acknowledged' || written === undefined) return FORWARD;
-  return { ...FORWARD, edits: state.subscriptions.acknowledge(line, written, params) };
+  if (method !== 'notifications/subscriptions/acknowledged' || written === undefined) return forward(notification);
+  return forward(notification, state.subscriptions.acknowledge(line, written, params));
 }
 
 /* Answers */
@@ -125,14 +135,14 @@ function considerAnswer(state: SessionState, line: Buffer, members: readonly Mem
     const written = members.find((member) => member.key === 'id');
     // The upstream could not read the id of what it answers; that is for the agent to see.
     const isNull = written === undefined || line.toString('latin1', written.start, written.end) === 'null';
-    return isNull && error !== undefined ? FORWARD : refuse(state, 'answer of the upstream', 'its id is none');
+    return isNull && error !== undefined ? forward({ kind: 'response', id: null, outcome: 'error' }) : refuse(state, 'answer of the upstream', 'its id is none');
   }
   const waiting = state.asked.take(id);
   if (waiting === undefined) return refuse(state, 'answer of the upstream', `no request with the id ${JSON.stringify(id)} waits for an answer`);
   state.subscriptions.close(id);
   if (result === undefined) {
     settleAll(waiting.judgements, 'error');
-    return FORWARD;
+    return forward({ kind: 'response', id, outcome: 'error' });
   }
   return considerResult(state, line, result, waiting);
 }
@@ -146,6 +156,7 @@ function considerResult(state: SessionState, line: Buffer, result: Member, waiti
   }
   if (holdsList(result, asked.method)) {
     const filtered = filterLists(line, result, asked.method, state.gate.lists(), state.limits.json);
+    if (filtered.ok && filtered.entries !== null) state.learnTools(filtered.entries);
     if (page !== null) state.roster.complete(page, filtered.ok ? filtered.tools : null, filtered.ok ? filtered.nextCursor : null);
     if (!filtered.ok) {
       record(state, `answer to ${asked.method}`, filtered.detail);
@@ -156,7 +167,7 @@ function considerResult(state: SessionState, line: Buffer, result: Member, waiti
   }
   if (asked.method === 'initialize' || asked.method === 'server/discover') edits.push(...considerHandshake(state, line, result, asked.method));
   settleAll(judgements, outcomeOf(line, result));
-  return { ...FORWARD, edits };
+  return forward({ kind: 'response', id: asked.id, outcome: 'result' }, edits);
 }
 
 function outcomeOf(line: Buffer, result: Member): Outcome {

@@ -38,12 +38,12 @@ const LIST_KEYS = reserve(LISTS.map((kind) => kind.list));
 const ENTRY_KEYS: ReadonlyMap<string, ReturnType<typeof reserve>> = new Map(LISTS.map(({ name }) => [name, reserve([name])]));
 
 export type Filtered =
-  /** `tools`: all names of a tools list before filtering; null where the result has none. */
-  | { readonly ok: true; readonly edits: readonly Edit[]; readonly tools: readonly string[] | null; readonly nextCursor: string | null }
+  /** `tools`: all names of a tools list before filtering, `entries` what they stand in; null where the result has none. */
+  | { readonly ok: true; readonly edits: readonly Edit[]; readonly tools: readonly string[] | null; readonly entries: readonly JsonValue[] | null; readonly nextCursor: string | null }
   /** The list cannot be read for certain, so it is not shown. */
   | { readonly ok: false; readonly detail: string };
 
-const NOTHING: Filtered = { ok: true, edits: [], tools: null, nextCursor: null };
+const NOTHING: Filtered = { ok: true, edits: [], tools: null, entries: null, nextCursor: null };
 
 /** True for a result that must go through `filterLists`. */
 export function holdsList(result: Member, method: string): boolean {
@@ -60,16 +60,20 @@ export function filterLists(bytes: Buffer, result: Member, method: string, filte
   if (disguise !== null) return unreadable(filter, method, `the key ${JSON.stringify(disguise)} may be taken for a list`);
   const edits: Edit[] = [];
   let tools: string[] | null = null;
+  let entries: readonly JsonValue[] | null = null;
   for (const member of result.members) {
     const kind = LISTS.find((one) => one.list === member.key);
     if (kind === undefined) continue;
     const cut = cutList(bytes, member, own(value, kind.list), kind, filter, method);
     if (!cut.ok) return cut;
     edits.push(...cut.edits);
-    if (kind.list === 'tools') tools = cut.names;
+    if (kind.list !== 'tools') continue;
+    tools = cut.names;
+    const all = own(value, kind.list);
+    entries = Array.isArray(all) ? (all as readonly JsonValue[]) : null;
   }
   const cursor = own(value, 'nextCursor');
-  return { ok: true, edits, tools, nextCursor: typeof cursor === 'string' ? cursor : null };
+  return { ok: true, edits, tools, entries, nextCursor: typeof cursor === 'string' ? cursor : null };
 }
 
 type Cut = { readonly ok: true; readonly edits: readonly Edit[]; readonly names: string[] } | { readonly ok: false; readonly detail: string };

@@ -4,7 +4,7 @@
  *
  * What is forwarded are the bytes that were judged (P1): a line is passed on whole, or with byte ranges cut out of it.
  */
-import type { JsonValue } from '@portcullis/policy-core';
+import type { JsonObject, JsonValue } from '@portcullis/policy-core';
 import { BAD_UPSTREAM, failure } from './answers.ts';
 import { applyEdits, cutElements } from './edit.ts';
 import type { Edit } from './edit.ts';
@@ -18,16 +18,16 @@ import type { Gate } from './gate.ts';
 import { allowsBatches, listChangeNotices } from './legacy.ts';
 import type { RelayLimits } from './limits.ts';
 import { idAmong, INVALID_REQUEST, readJson } from './message.ts';
-import type { Id } from './message.ts';
+import type { Id, Message } from './message.ts';
 import { elementsOf, membersOf } from './outline.ts';
 import type { Range } from './outline.ts';
 import { createState, record, settleAll } from './state.ts';
-import type { SessionState } from './state.ts';
+import type { Known, SessionState } from './state.ts';
 
-/** Where lines go. Each call is one or more whole lines. */
+/** Where lines go. Each call is one whole line, and the messages in it: several in a batch, none in text that is no message. */
 export interface Wires {
-  toClient(bytes: Buffer | string): void;
-  toServer(bytes: Buffer | string): void;
+  toClient(bytes: Buffer | string, messages: readonly Message[]): void;
+  toServer(bytes: Buffer | string, messages: readonly Message[]): void;
 }
 
 export interface Session {
@@ -37,16 +37,22 @@ export interface Session {
   readonly server: FramingEvents;
   /** The upstream will answer nothing more: open requests are answered with an error, and so is every later one. */
   upstreamGone(why: string): void;
+  /** The upstream will not answer this request; nothing happens where none waits. */
+  abandon(id: Id, why: string): void;
+  /** The agent has given the request up without a word to the upstream; a late answer is still known as its answer. */
+  cancel(id: Id): void;
+  /** The revision that the handshake settled; null before that, and where there is none (2026-07-28). */
+  revision(): string | null;
   /** How many of the agent's requests wait for the upstream. Subscriptions do not: they are answered when they end. */
   unanswered(): number;
-  /** Stops listening to the gate. */
+  /** Nobody is there any more: stops listening to the gate; what was counted for open requests stays counted. */
   close(): void;
 }
 
-export function createSession(gate: Gate, limits: RelayLimits, wires: Wires): Session {
-  const state = createState(gate, limits);
+export function createSession(gate: Gate, limits: RelayLimits, wires: Wires, known: Known = {}): Session {
+  const state = createState(gate, limits, known);
   const say = (text: string | null): void => {
-    if (text !== null) wires.toClient(`${text}\n`);
+    if (text !== null) wires.toClient(`${text}\n`, ownMessages(text));
   };
   const stopListening = gate.onListsChanged((changed) => {
     for (const notice of [...listChangeNotices(state.handshake, changed), ...state.subscriptions.notices(changed)]) say(notice);
@@ -72,8 +78,24 @@ export function createSession(gate: Gate, limits: RelayLimits, wires: Wires): Se
       }
       for (const { entry } of state.askedBack.drain()) settleAll(entry, 'none');
     },
+    revision: () => state.handshake.revision,
     unanswered: () => state.asked.size - state.subscriptions.size,
-    close: stopListening,
+    abandon(id, why) {
+      const waiting = state.asked.has(id) ? state.asked.take(id) : undefined;
+      if (waiting === undefined) return;
+      settleAll(waiting.judgements, 'error');
+      state.subscriptions.close(id);
+      say(failure(id, BAD_UPSTREAM, why));
+    },
+    cancel(id) {
+      state.asked.cancel(id);
+      state.subscriptions.close(id);
+    },
+    close() {
+      stopListening();
+      for (const { entry } of state.asked.drain()) settleAll(entry.judgements, 'none');
+      for (const { entry } of state.askedBack.drain()) settleAll(entry, 'none');
+    },
   };
 }
 
@@ -85,12 +107,12 @@ function clientLine(state: SessionState, wires: Wires, line: Buffer, say: (text:
   if (!json.ok) return deliverRefusal(refuseUnclear(state, 'line from the agent', json.unclear), wires, say);
   if (Array.isArray(json.value)) return clientBatch(state, wires, line, json.value as readonly JsonValue[], say);
   const passage = considerClientMessage(state, json.value, body, true);
-  if (passage.forward) wires.toServer(line);
+  if (passage.forward !== null) wires.toServer(line, [passage.forward]);
   deliverRefusal(passage, wires, say);
 }
 
 function deliverRefusal({ answer, toServer }: Passage, wires: Wires, say: (text: string | null) => void): void {
-  if (toServer !== null) wires.toServer(`${toServer}\n`);
+  answerServer(wires, toServer);
   say(answer);
 }
 
@@ -103,8 +125,9 @@ function clientBatch(state: SessionState, wires: Wires, line: Buffer, values: re
     return say(refuseUnclear(state, 'batch from the agent', { code: INVALID_REQUEST, detail: fault ?? 'it cannot be read', id: null, answer: true, answersId: null }).answer);
   }
   const passages = elements.map(({ start, end }, index) => considerClientMessage(state, values[index] ?? null, body.subarray(start, end), false));
-  if (passages.some(({ forward }) => forward)) wires.toServer(applyEdits(line, cutElements(elements, (index) => passages[index]?.forward === true)));
-  for (const { toServer } of passages) if (toServer !== null) wires.toServer(`${toServer}\n`);
+  const forwarded = passages.flatMap(({ forward }) => (forward === null ? [] : [forward]));
+  if (forwarded.length > 0) wires.toServer(applyEdits(line, cutElements(elements, (index) => (passages[index]?.forward ?? null) !== null)), forwarded);
+  for (const { toServer } of passages) answerServer(wires, toServer);
   const answers = passages.flatMap(({ answer }) => (answer === null ? [] : [answer]));
   if (answers.length > 0) say(`[${answers.join()}]`);
 }
@@ -123,17 +146,17 @@ const LINE_FEED = 10;
 
 function serverLine(state: SessionState, wires: Wires, line: Buffer, say: (text: string | null) => void): void {
   const body = content(line);
-  const pass = (edits: readonly Edit[]): void => {
+  const pass = (edits: readonly Edit[], messages: readonly Message[]): void => {
     const bytes = applyEdits(line, edits);
-    wires.toClient(bytes[bytes.length - 1] === LINE_FEED ? bytes : Buffer.concat([bytes, Buffer.from('\n')]));
+    wires.toClient(bytes[bytes.length - 1] === LINE_FEED ? bytes : Buffer.concat([bytes, Buffer.from('\n')]), messages);
   };
   // Text that holds no object is a message to nobody: servers print banners, and a client that sees one says so.
-  if (!body.includes(OPEN_BRACE)) return body.includes(13) ? record(state, 'line from the upstream', 'a carriage return inside the line') : pass([]);
+  if (!body.includes(OPEN_BRACE)) return body.includes(13) ? record(state, 'line from the upstream', 'a carriage return inside the line') : pass([], []);
   if (body.includes(13)) return say(refuseAnswer(state, idNear(body, null), 'a carriage return inside the line').toClient);
   const elements = firstByte(body) === OPEN_BRACKET ? elementsOf(body, { start: 0, end: body.length }) : null;
   if (elements !== null) return serverBatch(state, wires, line, elements, say);
   const passage = considerServerMessage(state, body, { start: 0, end: body.length });
-  if (passage.edits !== null) pass(passage.edits);
+  if (passage.forward !== null) pass(passage.forward.edits, [passage.forward.message]);
   deliver(passage, wires, say);
 }
 
@@ -141,15 +164,30 @@ function serverBatch(state: SessionState, wires: Wires, line: Buffer, elements: 
   const fault = batchFault(state, elements.length);
   if (fault !== null) return record(state, 'batch from the upstream', fault);
   const passages = elements.map((element) => considerServerMessage(state, line, element));
-  const edits = [...cutElements(elements, (index) => passages[index]?.edits !== null), ...passages.flatMap((passage) => passage.edits ?? [])];
-  if (passages.some((passage) => passage.edits !== null)) wires.toClient(applyEdits(line, edits));
+  const forwarded = passages.flatMap(({ forward }) => (forward === null ? [] : [forward]));
+  const edits = [...cutElements(elements, (index) => (passages[index]?.forward ?? null) !== null), ...forwarded.flatMap((one) => one.edits)];
+  if (forwarded.length > 0) wires.toClient(applyEdits(line, edits), forwarded.map(({ message }) => message));
   for (const passage of passages) deliver(passage, wires, say);
 }
 
 function deliver(passage: ServerPassage, wires: Wires, say: (text: string | null) => void): void {
-  if (passage.toServer !== null) wires.toServer(`${passage.toServer}\n`);
+  answerServer(wires, passage.toServer);
   say(passage.toClient);
 }
+
+/** What the relay says to the upstream itself is always the answer to one of its requests. */
+function answerServer(wires: Wires, text: string | null): void {
+  if (text !== null) wires.toServer(`${text}\n`, ownMessages(text));
+}
+
+/** The messages in a line of the relay's own, in the few forms that it writes. */
+function ownMessages(text: string): Message[] {
+  const written = JSON.parse(text) as OwnMessage | readonly OwnMessage[];
+  const each = 'length' in written ? written : [written];
+  return each.map((one) => ('method' in one ? { kind: 'notification', method: one.method, params: one.params ?? {} } : { kind: 'response', id: one.id, outcome: 'error' in one ? 'error' : 'result' }));
+}
+
+type OwnMessage = { readonly method: string; readonly params?: JsonObject } | { readonly id: Id | null; readonly error?: unknown };
 
 function firstByte(bytes: Buffer): number | undefined {
   return bytes.find((byte) => byte !== 32 && byte !== 9);

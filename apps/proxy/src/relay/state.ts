@@ -1,5 +1,5 @@
 /** What one session remembers between messages, and the two questions that both directions ask of the gate. */
-import type { Call, Decision, Outcome } from '@portcullis/policy-core';
+import type { Call, Decision, JsonValue, Outcome } from '@portcullis/policy-core';
 import type { Asked } from './answers.ts';
 import type { Gate, Judgement } from './gate.ts';
 import { NO_HANDSHAKE } from './legacy.ts';
@@ -33,21 +33,32 @@ export interface SessionState {
   readonly answeredHere: Set<Id>;
   readonly roster: Roster;
   readonly subscriptions: Subscriptions;
+  /** Told of the entries of every list of tools, as the upstream wrote them. */
+  readonly learnTools: (entries: readonly JsonValue[]) => void;
   handshake: Handshake;
   /** Why the upstream answers no more; null while it does. */
   upstreamGone: string | null;
 }
 
-export function createState(gate: Gate, limits: RelayLimits): SessionState {
+/** What a session may be given that it would otherwise begin without. */
+export interface Known {
+  /** Shared by the requests of one client where no session binds them (2026-07-28 over HTTP). */
+  readonly roster?: Roster;
+  readonly handshake?: Handshake;
+  readonly learnTools?: (entries: readonly JsonValue[]) => void;
+}
+
+export function createState(gate: Gate, limits: RelayLimits, known: Known): SessionState {
   return {
     gate,
     limits,
     asked: createPendingTable<Waiting>((waiting) => settleAll(waiting.judgements, 'none')),
     askedBack: createPendingTable<readonly Judgement[]>((judgements) => settleAll(judgements, 'none')),
     answeredHere: new Set(),
-    roster: createRoster(),
+    roster: known.roster ?? createRoster(),
     subscriptions: createSubscriptions(),
-    handshake: NO_HANDSHAKE,
+    learnTools: known.learnTools ?? (() => undefined),
+    handshake: known.handshake ?? NO_HANDSHAKE,
     upstreamGone: null,
   };
 }

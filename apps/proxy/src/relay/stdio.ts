@@ -10,6 +10,7 @@ import { createFraming } from './framing.ts';
 import type { FramingEvents } from './framing.ts';
 import type { Gate } from './gate.ts';
 import type { RelayLimits } from './limits.ts';
+import { flush, pump } from './pump.ts';
 import { createSession } from './session.ts';
 import type { Session } from './session.ts';
 
@@ -38,8 +39,6 @@ const EOF_GRACE_MS = 2_000;
 const SIGNAL_GRACE_MS = 300;
 /** How long requests that were sent before the end of input may still be answered: half of the official clients' timeout. */
 const DRAIN_MS = 30_000;
-/** How long the agent may take to read the last answers. */
-const FLUSH_MS = 5_000;
 const FORWARDED_SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /**
@@ -127,66 +126,6 @@ function createShutdown(child: Child, session: Session): Shutdown {
     },
     cancel: () => {
       if (draining !== null) clearTimeout(draining);
-    },
-  };
-}
-
-/** Waits until everything is handed to the system, as far as somebody reads it. */
-async function flush(stdout: Writable): Promise<void> {
-  if (!stdout.writable) return;
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, FLUSH_MS);
-    const done = (): void => {
-      clearTimeout(timer);
-      resolve();
-    };
-    stdout.once('error', done);
-    stdout.write('', done);
-  });
-}
-
-/* Flow */
-
-interface Sink {
-  readonly sink: Writable;
-  /** Whether the source must wait for this sink. */
-  readonly full: () => boolean;
-}
-
-/** Feeds the framing from the source, as fast as all sinks take what comes of it. */
-function pump(source: Readable, framing: ReturnType<typeof createFraming>, sinks: readonly Sink[]): { stop(): void } {
-  let stopped = false;
-  const isOpen = ({ sink }: Sink): boolean => !sink.destroyed && !sink.writableEnded;
-  const resumeWhenFree = (): void => {
-    if (!stopped && !sinks.some((one) => isOpen(one) && one.full())) source.resume();
-  };
-  // All lines of one chunk leave in one write.
-  const together = (act: () => void): void => {
-    for (const { sink } of sinks) sink.cork();
-    act();
-    for (const { sink } of sinks) sink.uncork();
-  };
-  const onData = (chunk: Buffer): void => {
-    together(() => framing.push(chunk));
-    if (sinks.some((one) => isOpen(one) && one.full())) source.pause();
-  };
-  const onEnd = (): void => together(() => framing.end());
-  for (const { sink } of sinks) {
-    sink.on('drain', resumeWhenFree);
-    sink.on('close', resumeWhenFree);
-  }
-  source.on('data', onData);
-  source.once('end', onEnd);
-  return {
-    stop() {
-      stopped = true;
-      source.off('data', onData);
-      source.off('end', onEnd);
-      source.pause();
-      for (const { sink } of sinks) {
-        sink.off('drain', resumeWhenFree);
-        sink.off('close', resumeWhenFree);
-      }
     },
   };
 }
