@@ -125,7 +125,6 @@ function refuseAfter({ before, beforeText, kind, inFlow, keyBeforeColon }: Neigh
   if ((before === 'single-quoted-scalar' || before === 'double-quoted-scalar') && (kind === 'plain' || kind === 'single-quoted-scalar' || kind === 'double-quoted-scalar')) {
     refuse('YAML_SYNTAX', offset, 'a text goes on behind its closing quote: put the whole text in quotes, or none of it');
   }
-  if (before === 'plain' && inFlow && blank && beforeText.endsWith('?')) refuseQuestion(offset - 1, refuse);
   const opensOrEnds = kind === 'comma' || kind === 'flow-seq-end' || kind === 'flow-map-end' || kind === 'flow-seq-start' || kind === 'flow-map-start';
   if (before === 'map-value-ind' && inFlow && opensOrEnds && keyBeforeColon?.plain === true) {
     refuse('YAML_SYNTAX', offset, 'a space is missing after the colon: without it, readers disagree about whether the colon belongs to the key');
@@ -139,7 +138,8 @@ function refuseScalar(kind: Kind, text: string, offset: number, inFlow: boolean,
       return;
     case 'single-quoted-scalar':
     case 'double-quoted-scalar':
-      if (!isClosed(text)) refuse('YAML_SYNTAX', offset, 'the closing quote is missing: a quote that is escaped closes nothing');
+      if (!isClosed(text)) refuse('YAML_SYNTAX', offset, 'the closing quote is missing: a quote that is escaped closes nothing, and every line of the text must be indented more than what it belongs to');
+      else if (kind === 'double-quoted-scalar') refuseEscapedSlash(text, offset, refuse);
       return;
     case 'block': {
       const tab = tabInIndentation(text);
@@ -160,6 +160,13 @@ function isClosed(quoted: string): boolean {
   return backslashes % 2 === 0;
 }
 
+/** YAML 1.2 has this escape for JSON; yaml.v3 refuses it. */
+function refuseEscapedSlash(quoted: string, offset: number, refuse: Refuse): void {
+  for (let at = quoted.indexOf('\\'); at !== -1; at = quoted.indexOf('\\', at + 2)) {
+    if (quoted.charAt(at + 1) === '/') refuse('YAML_SYNTAX', offset + at, 'some readers refuse the escape `\\/`: write `/`, which means the same');
+  }
+}
+
 /** Where a line of a block has a tab before its indentation is complete, or -1. The first line with content sets the indentation. */
 function tabInIndentation(block: string): number {
   let indentation = -1;
@@ -177,13 +184,8 @@ function refusePlain(text: string, offset: number, inFlow: boolean, refuse: Refu
   const tab = /\n *\t/.exec(text);
   if (tab !== null) refuse('YAML_SYNTAX', offset + tab.index + tab[0].length - 1, 'a tab where indentation is: use spaces');
   if (!inFlow) return;
-  if (/^[?:]/.test(text)) refuse('YAML_SYNTAX', offset, `inside brackets, a text that begins with \`${text.charAt(0)}\` is a key to some readers: put it in quotes`);
-  const pair = text.indexOf(':?');
-  if (pair !== -1) refuse('YAML_SYNTAX', offset + pair, 'inside brackets, `:?` is refused by some readers: put the text in quotes, or a space after the colon');
-  const question = /\?[ \t\r\n]/.exec(text);
-  if (question !== null) refuseQuestion(offset + question.index, refuse);
-}
-
-function refuseQuestion(offset: number, refuse: Refuse): void {
-  refuse('YAML_SYNTAX', offset, 'inside brackets, a `?` before a space begins a key to some readers: put the text in quotes');
+  if (text.startsWith(':')) refuse('YAML_SYNTAX', offset, 'inside brackets, a text that begins with `:` is a key to some readers: put it in quotes');
+  // To yaml.v3, whose plain texts end there, it always begins a key.
+  const question = text.indexOf('?');
+  if (question !== -1) refuse('YAML_SYNTAX', offset + question, 'inside brackets, a `?` ends a text to some readers: put the text in quotes');
 }

@@ -42,6 +42,16 @@ describe('a blank name', () => {
   });
 });
 
+describe('a text that yaml.v3 refuses', () => {
+  it.each(['hide: [get_?]', 'hide: [a ?b]', 'x-a: { b: https://c/?d }', 'x-a: {a:?b}', 'description: "a\\/b"', 'x-a: {"b": "\\\\\\/"}'])('is refused: %s', (text) => {
+    expect(places(`${HEAD}${text}\n`).map((place) => place.split(' ')[1])).toEqual(['YAML_SYNTAX']);
+  });
+
+  it.each(['hide: ["get_?"]', 'hide:\n  - get_?', 'x-a: https://c/?d', 'description: "a\\\\/b"'])('is fine in other words: %s', (text) => {
+    expect(places(`${HEAD}${text}\n`)).toEqual([]);
+  });
+});
+
 describe('a policy', () => {
   it('has every default filled in', () => {
     expect(policyOf(HEAD, 'team/github.yml')).toEqual({

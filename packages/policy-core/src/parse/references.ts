@@ -19,6 +19,7 @@ export function checkReferences(tools: readonly ReadEntry[], others: readonly (r
   const everywhere = [tools, ...others].flat();
   for (const entry of everywhere) checkDuplicates(entry, findings);
   for (const entry of tools) refuseDottedRates(entry, findings);
+  for (const section of [tools, ...others]) refuseSharedPaths(section, findings);
   const declared: Declared = {
     byTool: new Map(tools.map((entry) => [entry.pattern, new Set(entry.rules.flatMap(({ declares }) => declares ?? []))])),
     pathsElsewhere: pathsOf(others.flat()),
@@ -62,6 +63,24 @@ function checkDuplicates(entry: ReadEntry, findings: Findings): void {
     const before = first.get(declares);
     if (before === undefined) first.set(declares, counterAt);
     else findings.error('COUNTER_DUPLICATE', counterAt, `the counter ${quote(declares)} of ${quote(entry.pattern)} is already declared in line ${findings.at(before).line}: give one of them another name or window`);
+  }
+}
+
+/**
+ * `b.c` of the entry `a` and `c` of the entry `a.b` are both read as `state.a.b.c`, and are one counter to Intercept. (So are those of `*` and
+ * of a tool named `_global`, of which each limits its own entry here.)
+ */
+function refuseSharedPaths(section: readonly ReadEntry[], findings: Findings): void {
+  const owners = new Map<string, string>();
+  for (const { pattern, rules } of section) {
+    if (pattern === '*') continue;
+    for (const { declares, counterAt } of rules) {
+      if (declares === null) continue;
+      const path = `state.${scopeOf(pattern)}.${declares}`;
+      const owner = owners.get(path);
+      if (owner === undefined) owners.set(path, pattern);
+      else if (owner !== pattern) findings.error('COUNTER_DUPLICATE', counterAt, `${quote(path)} reads the counter ${quote(declares)} of ${quote(pattern)} and also one of ${quote(owner)}: give one of them another name`);
+    }
   }
 }
 
