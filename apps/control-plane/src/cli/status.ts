@@ -83,7 +83,7 @@ function enforcedLines(all: readonly EnforcedView[]): readonly string[] {
       ],
       all,
     ),
-    ...(kinds.has('either') ? ['either: it changed between two signs of life; it was one of those listed for the host and server.'] : []),
+    ...(kinds.has('either') ? ['either: it changed between two signs of life: one of those listed for the host and server, or a version between.'] : []),
     ...(kinds.has('last-known') ? ['last known: not heard of at that time. A proxy that is cut off keeps what it has, for as long as it runs.'] : []),
   ];
 }

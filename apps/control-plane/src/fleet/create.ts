@@ -62,6 +62,8 @@ export interface LiveFleet extends Fleet {
 /** A host runs one proxy per agent session and server; a copied key must not use up the plane. */
 const MAX_PROXIES_PER_HOST = 1_000;
 const FLUSH_MS = 1_000;
+/** What proxies begin to enforce is durable after this: long enough for the answers to one change to be written together. */
+const BEGUN_FLUSH_MS = 200;
 /** Proxies come back within this range after the plane went away (full jitter on top is theirs). */
 const RETURN_MS = [200, 3_000] as const;
 /** Sockets that have not closed by then are cut. */
@@ -80,6 +82,8 @@ interface Live {
   readonly barred: Map<string, ReadonlyMap<string, Refused>>;
   readonly progress: ProgressClock;
   readonly changes: Changes;
+  /** Proxies that began to enforce something else. */
+  readonly begun: Changes;
   readonly queue: Queue<Session>;
   /** Logs that hosts of ours follow instead of this one, by host. */
   readonly stray: Map<string, string>;
@@ -102,6 +106,7 @@ export function createFleet(options: FleetOptions): LiveFleet {
     barred: new Map(),
     progress: makeProgress(),
     changes: makeChanges(timers),
+    begun: makeChanges(timers, BEGUN_FLUSH_MS),
     queue: makeQueue((session) => {
       if (isHere(live, session)) pushTo(session, live.cuts.of(session.identity), options.now(), 'everything');
     }, timers),
@@ -109,6 +114,7 @@ export function createFleet(options: FleetOptions): LiveFleet {
     turnedAway: turnedAwayBook(),
     head: plane.state().version,
   };
+  live.begun.listen(() => flushQuietly(ledger));
   const door = makeDoor({ state: () => plane.state(), random: options.random ?? randomBytes, timers, onProxy: (proxy) => admit(live, proxy), onRefused: (knock) => refused(live, knock) });
   const stopHearing = plane.onRecorded((events, state) => recorded(live, events, state));
   const beats = [timers.every(options.heartbeatMs ?? linkLimits.HEARTBEAT_MS, () => beat(live)), timers.every(FLUSH_MS, () => flushQuietly(ledger))];
@@ -134,6 +140,7 @@ export function createFleet(options: FleetOptions): LiveFleet {
     close: async () => {
       await leave();
       live.changes.stop();
+      live.begun.stop();
       ledger.close();
     },
   };
@@ -229,7 +236,8 @@ function gone(live: Live, session: Session): void {
 function hold(live: Live, session: Session, held: Held): void {
   const { policies, restrictions } = held;
   const at = live.options.now();
-  if (policies !== null && restrictions !== null) live.ledger.holds(session.key, { policies, restrictions }, at);
+  if (policies !== null && restrictions !== null && live.ledger.holds(session.key, { policies, restrictions }, at, session.offeredMs ?? at)) live.begun.note();
+  if (Object.values(session.link.sent).every((sent) => sent === null)) session.offeredMs = null;
   const wanted = live.cuts.of(session.identity);
   const met = enforces(held, wanted) ? wanted : session.wants.findLast((want) => enforces(held, want));
   if (met !== undefined && met.version > session.enforced) {

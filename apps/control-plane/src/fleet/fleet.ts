@@ -58,7 +58,7 @@ export interface Enforced {
   readonly restrictionsDigest: string;
   /** First acknowledgement of these contents. */
   readonly fromMs: number;
-  /** Last sign that they were still held. */
+  /** The last moment for which it is known that they were still held: a sign of life, or the sending of what came after them. */
   readonly toMs: number;
   /** Last sign of the contents before; null where there were none in this boot. Between the two it may have been either. */
   readonly notBeforeMs: number | null;

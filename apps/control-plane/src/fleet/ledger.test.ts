@@ -62,6 +62,19 @@ describe('the ledger', () => {
     ledger.close();
   });
 
+  it('knows that nothing else was in force before something else was sent', () => {
+    const ledger = openLedger(':memory:');
+    const at = (atMs: number) => ledger.enforced({ fromMs: atMs, toMs: atMs, limit: 10 }).map((row) => [row.policiesVersion, certaintyAt(row, atMs)]);
+    ledger.holds(key, held(1), 10, 10);
+    ledger.holds(key, held(2), 1_005, 1_000);
+    expect([at(999), at(1_002), at(1_005)]).toEqual([[[1, 'certain']], [[2, 'either'], [1, 'either']], [[2, 'certain']]]);
+    // Two were sent; only the first is answered for, and the second may be in force since.
+    ledger.holds(key, held(3), 2_010, 2_000);
+    ledger.holds(key, held(4), 2_020, 2_000);
+    expect([at(1_999), at(2_015)]).toEqual([[[2, 'certain']], [[4, 'either'], [3, 'either']]]);
+    ledger.close();
+  });
+
   it('[W8] a connect counter that comes twice means a copied key; one that comes late does not', () => {
     const ledger = openLedger(':memory:');
     for (const counter of [1, 2, 5, 4, 3, 9]) expect(ledger.takeCounter('h', counter, 1), String(counter)).toBe(false);

@@ -10,8 +10,11 @@ import type { Enforced } from './fleet.ts';
 export interface Ledger {
   /** Notes a proxy that has said hello. */
   seen(proxy: SeenProxy): void;
-  /** Notes that a proxy is (still) there, and what it holds. A new pair of contents begins a new interval. */
-  holds(proxy: ProxyKey, held: { readonly policies: Mark; readonly restrictions: Mark }, nowMs: number): void;
+  /**
+   * Notes that a proxy is (still) there, and what it holds. A new pair of contents begins a new interval; the one before it lasted at least
+   * until `offeredMs`, when this connection was first sent something else. True where an interval began.
+   */
+  holds(proxy: ProxyKey, held: { readonly policies: Mark; readonly restrictions: Mark }, nowMs: number, offeredMs?: number): boolean;
   /** The socket is gone; `ended`: the proxy said goodbye. */
   gone(proxy: ProxyKey, nowMs: number, ended: boolean): void;
   /** Takes a connect counter; true where the host's key was used with this counter, or much higher ones, before: it has been copied. */
@@ -120,26 +123,32 @@ export function openLedger(path: string): Ledger {
 function makeIntervals(statements: Statements, pending: (() => void)[]) {
   const open = new Map<string, OpenInterval>();
 
-  function holds(key: ProxyKey, held: { readonly policies: Mark; readonly restrictions: Mark }, nowMs: number): void {
+  const extend = (interval: OpenInterval, toMs: number): void => {
+    interval.toMs = Math.max(interval.toMs, toMs);
+    if (interval.touched) return;
+    interval.touched = true;
+    pending.push(() => {
+      interval.touched = false;
+      statements.extend.run({ id: interval.id ?? 0, toMs: interval.toMs });
+    });
+  };
+
+  function holds(key: ProxyKey, held: { readonly policies: Mark; readonly restrictions: Mark }, nowMs: number, offeredMs = 0): boolean {
     const name = keyText(key);
     const current = open.get(name);
     const digests = `${held.policies.digest} ${held.restrictions.digest}`;
     if (current?.digests === digests) {
-      current.toMs = nowMs;
-      if (current.touched) return;
-      current.touched = true;
-      pending.push(() => {
-        current.touched = false;
-        statements.extend.run({ id: current.id ?? 0, toMs: current.toMs });
-      });
-      return;
+      extend(current, nowMs);
+      return false;
     }
+    if (current !== undefined && offeredMs > current.toMs) extend(current, Math.min(offeredMs, nowMs));
     const next: OpenInterval = { digests, id: null, toMs: nowMs, touched: false };
     open.set(name, next);
     pending.push(() => {
       const row = { ...key, pv: held.policies.version, pd: held.policies.digest, rv: held.restrictions.version, rd: held.restrictions.digest, fromMs: nowMs, toMs: next.toMs };
       next.id = Number(statements.begin.run(row).lastInsertRowid);
     });
+    return true;
   }
 
   return { holds, end: (key: ProxyKey): void => void open.delete(keyText(key)) };

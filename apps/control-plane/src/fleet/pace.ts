@@ -51,13 +51,13 @@ export function makeQueue<T>(serve: (item: T) => void, timers: Pick<Timers, 'soo
   };
 }
 
-/** Tells listeners that something changed, not more often than they can use it. */
-export function makeChanges(timers: Pick<Timers, 'after'>): Changes {
+/** Tells listeners that something changed, not more often than they can use it: `afterMs` after the first change that they were not told of. */
+export function makeChanges(timers: Pick<Timers, 'after'>, afterMs: number = CHANGE_MS): Changes {
   const listeners = new Set<() => void>();
   let stop: Stop | null = null;
   return {
     note: () => {
-      stop ??= timers.after(CHANGE_MS, () => {
+      stop ??= timers.after(afterMs, () => {
         stop = null;
         for (const listener of listeners) listener();
       });

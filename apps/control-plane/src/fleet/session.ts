@@ -27,6 +27,8 @@ export interface Session {
   sinceMs: number | null;
   /** What it was wanted to enforce lately, newest last: an answer may be to one before the last. */
   wants: readonly Want[];
+  /** When it was first sent something that it has not answered for: until then it had what it said last. */
+  offeredMs: number | null;
   linkProblem: string | null;
   ended: boolean;
   /** Decision frames that it may still send in this second. */
@@ -63,6 +65,7 @@ export function makeSession({ socket, hello, host, barred, nowMs, timers }: Arri
     enforced: -1,
     sinceMs: null,
     wants: [],
+    offeredMs: null,
     linkProblem: null,
     ended: false,
     credit: DECISION_FRAMES_PER_SECOND,
@@ -77,6 +80,7 @@ export function pushTo(session: Session, wanted: Wanted, nowMs: number, urgency:
     const { version, policies, restrictions, restrictionsVersion } = wanted;
     session.wants = [...session.wants, { version, policies, restrictions, restrictionsVersion }].slice(-MAX_WANTS);
   }
+  if (send.length > 0) session.offeredMs ??= nowMs;
   for (const lane of send) {
     const frame = wanted.frame(lane);
     if (session.socket.bufferedAmount > MAX_WAITING_BYTES + (link.sent.snapshot === null ? 0 : linkLimits.MAX_DOWN_BYTES)) {
