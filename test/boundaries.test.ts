@@ -21,6 +21,11 @@ const BOUNDARIES: readonly Boundary[] = [
   },
   { inside: /^packages\/tlog\/src\//, may: [/^node:crypto$/, /^node:buffer$/], because: 'an auditor reads this package; it hashes and verifies values' },
   {
+    inside: /^packages\/policy-files\/src\//,
+    may: [/^@portcullis\/policy-core$/, /^node:/],
+    because: 'the plane and a proxy that runs alone watch policy files in one way; whoever watches knows nothing of logs, sockets and calls',
+  },
+  {
     inside: /^apps\/control-plane\/src\/domain\//,
     may: [/^@portcullis\/policy-core$/, /^node:crypto$/],
     because: 'replaying the log must be deterministic: events and state are values',
@@ -37,12 +42,12 @@ const BOUNDARIES: readonly Boundary[] = [
   },
   {
     inside: /^apps\/proxy\/src\//,
-    may: [/^@portcullis\/(policy-core|tlog)$/, /^node:/, /^ws$/, /^better-sqlite3$/, /^apps\/proxy\//],
+    may: [/^@portcullis\/(policy-core|policy-files|tlog)$/, /^node:/, /^ws$/, /^better-sqlite3$/, /^apps\/proxy\//],
     because: 'no MCP SDK in the data path, and nothing of the control plane on hosts',
   },
   {
     inside: /^apps\/control-plane\/src\//,
-    may: [/^@portcullis\/(policy-core|policy-core\/identity|tlog)$/, /^node:/, /^ws$/, /^better-sqlite3$/, /^hono(\/|$)/, /^@hono\//, /^zod$/, /^commander$/, /^diff$/, /^apps\/control-plane\//],
+    may: [/^@portcullis\/(policy-core|policy-core\/identity|policy-files|tlog)$/, /^node:/, /^ws$/, /^better-sqlite3$/, /^hono(\/|$)/, /^@hono\//, /^zod$/, /^commander$/, /^diff$/, /^apps\/control-plane\//],
     because: 'the plane never imports the proxy: they agree through the packages',
   },
 ];
@@ -50,7 +55,7 @@ const BOUNDARIES: readonly Boundary[] = [
 /** Some outside things belong to one place. */
 const OWNED: readonly { readonly module: RegExp; readonly by: RegExp; readonly because: string }[] = [
   { module: /^better-sqlite3$/, by: /^apps\/(control-plane\/src\/(log|decisions|fleet)\/|proxy\/src\/store\/)/, because: 'SQL is known to the stores only' },
-  { module: /^node:fs/, by: /^apps\/(control-plane\/src\/(watch|log|cli|decisions|fleet)\/|control-plane\/src\/(api\/write-back|[a-z-]+)\.ts|proxy\/src\/(store|host)\/|proxy\/src\/link\/footing|proxy\/src\/[a-z-]+\.ts)/, because: 'files are read and written at the edges, never in what decides' },
+  { module: /^node:fs/, by: /^packages\/policy-files\/src\/|^apps\/(control-plane\/src\/(log|cli|decisions|fleet)\/|control-plane\/src\/(api\/write-back|[a-z-]+)\.ts|proxy\/src\/(store|host)\/|proxy\/src\/link\/footing|proxy\/src\/[a-z-]+\.ts)/, because: 'files are read and written at the edges, never in what decides' },
   { module: /^commander$/, by: /^apps\/control-plane\/src\/(cli\/|main)/, because: 'the command line is read in one place' },
   { module: /^@hono\/|^hono/, by: /^apps\/control-plane\/src\/(api\/|serve|join)/, because: 'HTTP is spoken in one place' },
 ];

@@ -15,7 +15,7 @@ import type { Fleet, Progress, ProxyView, TurnedAway } from '../../apps/control-
 import { openPlane } from '../../apps/control-plane/src/plane.ts';
 import type { Plane } from '../../apps/control-plane/src/plane.ts';
 import { createPublisher } from '../../apps/control-plane/src/publish.ts';
-import type { OfferedFile, WatchStatus } from '../../apps/control-plane/src/watch/watch.ts';
+import type { OfferedFile, WatchStatus } from '../../packages/policy-files/src/watch.ts';
 
 export interface ApiWorld {
   readonly api: Api;

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { MAX_FILES } from '../../apps/control-plane/src/watch/survey.ts';
+import { MAX_FILES } from '../../packages/policy-files/src/survey.ts';
 import { openScene, pause } from './scene.ts';
 import type { Scene, SceneOptions } from './scene.ts';
 

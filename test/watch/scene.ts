@@ -2,8 +2,8 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { watchPolicies } from '../../apps/control-plane/src/watch/watch.ts';
-import type { Offer, Watcher, WatchOptions, WatchProblem } from '../../apps/control-plane/src/watch/watch.ts';
+import { watchPolicies } from '../../packages/policy-files/src/watch.ts';
+import type { Offer, Watcher, WatchOptions, WatchProblem } from '../../packages/policy-files/src/watch.ts';
 
 export interface Scene {
   /** The policy directory, and a directory beside it that belongs to the test. */

@@ -1,12 +1,11 @@
 /** From the policy directory to the log: the watcher's offers are published, and what it cannot see is recorded. */
+import { RENAME_HINT, watchPolicies } from '@portcullis/policy-files';
+import type { Offer, WatchStatus } from '@portcullis/policy-files';
 import type { Meta } from './domain/command.ts';
 import type { PlaneState } from './domain/state.ts';
 import { gitFacts } from './git.ts';
 import type { Plane } from './plane.ts';
 import { createPublisher } from './publish.ts';
-import { RENAME_HINT } from './watch/names.ts';
-import { watchPolicies } from './watch/watch.ts';
-import type { Offer, WatchStatus } from './watch/watch.ts';
 
 /** An offer that the plane could not take (a full disk, say) is put to it again after this. */
 const RETRY_MS = 10_000;

@@ -10,7 +10,7 @@ import type { Executed, Plane } from './plane.ts';
 import { openPlane } from './plane.ts';
 import { createPublisher, prepareOffer } from './publish.ts';
 import type { Judgements } from './publish.ts';
-import type { Offer } from './watch/watch.ts';
+import type { Offer } from '@portcullis/policy-files';
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {

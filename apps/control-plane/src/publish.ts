@@ -3,16 +3,15 @@
  * before keep their judgement, and only what changed is parsed and tested. One offer is published at a time; while git is asked
  * about one, the newest of those that arrive waits, and the others, being older states of the same directory, are passed over.
  */
-import { canonicalJson, digestOf } from '@portcullis/policy-core';
+import { canonicalJson, digestOf, judgeDocument } from '@portcullis/policy-core';
 import type { Policy } from '@portcullis/policy-core';
+import type { Offer, OfferedFile } from '@portcullis/policy-files';
 import type { OfferCommand } from './domain/commands/answer.ts';
 import type { OfferedDocument } from './domain/command.ts';
 import type { GitFacts } from './domain/events.ts';
 import type { PlaneState } from './domain/state.ts';
 import type { ChangedFiles } from './git.ts';
-import { judgeDocument } from './judgement.ts';
 import type { Contents, Executed, Plane } from './plane.ts';
-import type { Offer, OfferedFile } from './watch/watch.ts';
 
 type Content = Extract<OfferedFile, { kind: 'content' }>;
 

@@ -8,6 +8,8 @@ export { OPERATORS, POLICY_MODEL, WINDOWS } from './policy.ts';
 export type { Problem, ProblemCode, Severity } from './problem.ts';
 export { codeFrame, formatProblem, PROBLEM_CODES } from './problem.ts';
 export { checkPolicySet } from './check-set.ts';
+export type { Judgement } from './judge-document.ts';
+export { judgeDocument } from './judge-document.ts';
 export type { Glob } from './glob.ts';
 export { compileGlob, isExact, MAX_GLOB_LENGTH } from './glob.ts';
 export { isPlumbing, PLUMBING } from './plumbing.ts';

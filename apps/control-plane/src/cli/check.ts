@@ -3,10 +3,8 @@
  * document at once, the tests inside the documents, and what only the whole set shows.
  */
 import { createHash } from 'node:crypto';
-import { checkPolicySet } from '@portcullis/policy-core';
-import type { Policy, Problem } from '@portcullis/policy-core';
-import { judgeDocument } from '../judgement.ts';
-import type { Judgement } from '../judgement.ts';
+import { checkPolicySet, judgeDocument } from '@portcullis/policy-core';
+import type { Judgement, Policy, Problem } from '@portcullis/policy-core';
 import { findDocuments, readDocument, stampOf } from './documents.ts';
 import type { Document, DocumentSet } from './documents.ts';
 import { EXIT } from './exit.ts';

@@ -5,7 +5,7 @@
 import { readFileSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Problem, ProblemCode, Severity } from '@portcullis/policy-core';
-import { isAlmostPolicyName, isHiddenName, isPolicyName, RENAME_HINT } from '../watch/names.ts';
+import { isAlmostPolicyName, isHiddenName, isPolicyName, RENAME_HINT } from '@portcullis/policy-files';
 
 /** The policy language's own limit for one text; what is larger is not read. */
 const MAX_DOCUMENT_BYTES = 1024 * 1024;

@@ -5,9 +5,8 @@
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
-import { compilePolicies, decide, defaultServer, isPlumbing, memoryCounters } from '@portcullis/policy-core';
+import { compilePolicies, decide, defaultServer, isPlumbing, judgeDocument, memoryCounters } from '@portcullis/policy-core';
 import type { Decision, Enforcement, Policy } from '@portcullis/policy-core';
-import { judgeDocument } from '../judgement.ts';
 import { linesOf } from './byte-lines.ts';
 import { readCall } from './call-line.ts';
 import type { AskedCall } from './call-line.ts';

@@ -1,6 +1,10 @@
 /** What one policy document is worth on its own: parsed, and held against the tests that it carries about itself. */
-import { codeFrame, parsePolicy, runPolicyTests } from '@portcullis/policy-core';
-import type { Policy, Problem, TestFailure } from '@portcullis/policy-core';
+import { parsePolicy } from './parse/policy.ts';
+import type { Policy } from './policy.ts';
+import { codeFrame } from './problem.ts';
+import type { Problem } from './problem.ts';
+import { runPolicyTests } from './run-tests.ts';
+import type { TestFailure } from './run-tests.ts';
 
 export interface Judgement {
   /** Whether the document may be published: it has no errors, and none of its own tests fails. */
