@@ -20,6 +20,7 @@ const FLAGS = {
   server: { takes: 'NAME', of: ['wrap'] },
   upstream: { takes: 'URL', of: ['wrap'] },
   header: { takes: "'NAME: VALUE'", of: ['wrap'], many: true },
+  policy: { takes: 'FILE|DIR', of: ['wrap'] },
   plane: { takes: 'URL', of: ['join'] },
   'token-file': { takes: 'FILE', of: ['join'] },
   local: { takes: null, of: ['join'] },

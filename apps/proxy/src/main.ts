@@ -6,19 +6,14 @@ import type { Upstream } from './endpoints.ts';
 import { readEnrolment } from './host/enrolment.ts';
 import { joinLocal, joinPlane, type JoinOutcome } from './host/join.ts';
 import { trustLog } from './host/trust.ts';
-import { lastGoodDirectory } from './store/last-good.ts';
-import { startEnforcing, type Enforcing } from './link/enforce.ts';
-import { closedGate } from './gate.ts';
+import { openGate, type OpenedGate } from './open-gate.ts';
 import { DEFAULT_LIMITS } from './relay/limits.ts';
 import { runStdioRelay } from './relay/stdio.ts';
+import { describeStatus } from './describe-status.ts';
+import { readStatus } from './status.ts';
 import type { Gate } from './relay/gate.ts';
-import { describeStatus, readStatus } from './status.ts';
-import { announcePresence, type PresenceFile } from './store/presence.ts';
 import type { ExitStatus } from './upstream/child.ts';
 import { BUILD } from './build.ts';
-
-/** A first start has nothing to enforce yet: an agent that asks once for its tools should not find them missing for want of a few milliseconds. */
-const FIRST_SNAPSHOT_MS = 1_000;
 
 /** A token file has about 400 characters. */
 const MAX_TOKEN_BYTES = 16 * 1024;
@@ -42,7 +37,7 @@ async function perform(plan: Plan): Promise<number> {
     case 'status': {
       const status = readStatus(plan.home, Date.now(), isAlive);
       process.stdout.write(plan.json ? `${JSON.stringify(status)}\n` : describeStatus(status, Date.now()));
-      return status.enrolment === null ? EXIT.refused : EXIT.ok;
+      return status.enrolment === null && status.alone.length === 0 ? EXIT.refused : EXIT.ok;
     }
     case 'help':
       process.stdout.write(HELP);
@@ -57,18 +52,19 @@ async function perform(plan: Plan): Promise<number> {
 }
 
 async function wrap(plan: Extract<Plan, { kind: 'wrap' }>): Promise<number> {
-  const enforcing: { current: Enforcing | null } = { current: null };
-  let absent = (): void => undefined;
-  const gate = async (): Promise<Gate> => {
-    const opened = await openGate(plan);
-    enforcing.current = opened.enforcing;
-    absent = opened.absent;
-    return opened.gate;
-  };
-  const status = await runFront(plan.upstream, gate);
-  absent();
-  await enforcing.current?.close();
-  if (status.code === 127 && plan.upstream.kind === 'child') tell(plan.claim.server, `\`${plan.upstream.command}\` cannot be started: is it installed, and in PATH?`);
+  const { home, claim, policy, upstream } = plan;
+  // P7: who may write a file here must not choose what an enrolled host enforces.
+  if (policy !== null && readEnrolment(home).kind !== 'none') {
+    tell(claim.server, `--policy is refused: this host is enrolled (${home}), and its plane says what is enforced. Leave --policy out, or put the policy into the plane's directory`);
+    return EXIT.refused;
+  }
+  const opened: { current: OpenedGate | null } = { current: null };
+  const status = await runFront(upstream, async () => {
+    opened.current = await openGate({ home, claim, policy, tell: (line) => tell(claim.server, line) });
+    return opened.current.gate;
+  });
+  await opened.current?.close();
+  if (status.code === 127 && upstream.kind === 'child') tell(claim.server, `\`${upstream.command}\` cannot be started: is it installed, and in PATH?`);
   return status.signal === null ? status.code : 128 + constants.signals[status.signal];
 }
 
@@ -78,36 +74,6 @@ async function runFront(upstream: Upstream, gate: () => Promise<Gate>): Promise<
   if (upstream.kind === 'child') return runStdioRelay({ command: upstream.command, args: upstream.args, gate, stdin, stdout, stderr, env, limits: DEFAULT_LIMITS });
   const { runHttpBridge } = await import('./http/bridge.ts');
   return runHttpBridge({ target: upstream.target, gate: await gate(), stdin, stdout, limits: DEFAULT_LIMITS });
-}
-
-/** What cannot be set up denies, and says on every call what to do: an agent's user sees that, where nobody reads stderr. */
-async function openGate({ home, claim }: Extract<Plan, { kind: 'wrap' }>): Promise<{ readonly gate: Gate; readonly enforcing: Enforcing | null; readonly absent: () => void }> {
-  const { server } = claim;
-  const closed = (why: string): { readonly gate: Gate; readonly enforcing: null; readonly absent: () => void } => {
-    tell(server, `${why}. Every call is denied.`);
-    return { gate: closedGate(`${why}. Every call is denied.`), enforcing: null, absent: () => undefined };
-  };
-  const found = readEnrolment(home);
-  if (found.kind === 'none') return closed('This host is not enrolled. Run `portcullis-proxy join --local` on the plane\'s machine, or `portcullis-proxy join --plane URL --token-file FILE` elsewhere');
-  if (found.kind === 'broken') return closed(found.problem);
-  try {
-    const { enrolment, seed } = found;
-    const startedAt = Date.now();
-    let present: PresenceFile | null = null;
-    const announce = (log: string, { boot, link }: Enforcing): void => {
-      present?.remove();
-      present = announcePresence(lastGoodDirectory(home, log, server), { server, upstream: claim.shown, pid: process.pid, boot, startedAt, link: link.status().state });
-    };
-    const enforcing: Enforcing = await startEnforcing({
-      home, enrolment, seed, server, upstream: claim.upstream, shown: claim.shown, build: BUILD, tell: (line) => tell(server, line), onLog: (log) => announce(log, enforcing), onLinkState: (state) => present?.link(state),
-    });
-    announce(enrolment.log, enforcing);
-    const absent = (): void => present?.remove();
-    if (enforcing.link.status().policies === null) await enforcing.link.settled(FIRST_SNAPSHOT_MS);
-    return { gate: enforcing.gate, enforcing, absent };
-  } catch (problem) {
-    return closed(`The state under ${home} cannot be used: ${problem instanceof Error ? problem.message : String(problem)}`);
-  }
 }
 
 async function join(plan: Extract<Plan, { kind: 'join' }>): Promise<number> {

@@ -14,6 +14,8 @@ import type { Survey } from './survey.ts';
 /** What the watcher holds: its memory, and what the last look at the directory found. */
 export interface World {
   readonly directory: string;
+  /** The one name that is looked at; null = all. */
+  readonly only: string | null;
   readonly rescanMs: number;
   readonly hints: Hints | null;
   readonly inForce: InForce;
@@ -28,7 +30,7 @@ const AFTER_LISTENING_MS = 100;
 /** Sees the whole directory. */
 export async function look(world: World, regular: boolean): Promise<void> {
   const began = world.monotonic();
-  const result = await surveyDirectory(world.directory);
+  const result = await surveyDirectory(world.directory, world.only);
   const ended = world.monotonic();
   const lookBy = ended + world.rescanMs;
   if (!result.ok) {

@@ -54,19 +54,19 @@ export type Surveyed = { readonly ok: true; readonly survey: Survey } | { readon
 /** A directory that is exchanged as a whole while it is looked at is looked at again, so often. */
 const ATTEMPTS = 3;
 
-/** Looks at everything below `directory`. Never throws for what a file system can answer. */
-export async function surveyDirectory(directory: string): Promise<Surveyed> {
+/** Looks at everything below `directory`, or at the file called `only` in it. Never throws for what a file system can answer. */
+export async function surveyDirectory(directory: string, only: string | null = null): Promise<Surveyed> {
   for (let attempt = 1; ; attempt++) {
-    const result = await surveyOnce(directory);
+    const result = await surveyOnce(directory, only);
     if (result !== 'replaced') return result;
     if (attempt === ATTEMPTS) return { ok: false, problem: replaced(directory) };
   }
 }
 
-async function surveyOnce(directory: string): Promise<Surveyed | 'replaced'> {
+async function surveyOnce(directory: string, only: string | null): Promise<Surveyed | 'replaced'> {
   const start = await findRoot(directory);
   if ('code' in start) return { ok: false, problem: start };
-  const walk: Walk = { directory, root: start, sightings: new Map(), directories: new Map(), links: false, almost: new Set(), entries: 0, bytes: 0, quick: quickLook() };
+  const walk: Walk = { directory, only, root: start, sightings: new Map(), directories: new Map(), links: false, almost: new Set(), entries: 0, bytes: 0, quick: quickLook() };
   let level: Branch[] = [{ ...start, prefix: '', depth: 0, above: null }];
   while (level.length > 0) {
     const listed: Entry[][] = [];
@@ -88,6 +88,7 @@ async function surveyOnce(directory: string): Promise<Surveyed | 'replaced'> {
 
 interface Walk extends Survey {
   readonly directory: string;
+  readonly only: string | null;
   readonly sightings: Map<string, Sighting>;
   readonly directories: Map<string, Place>;
   links: boolean;
@@ -135,6 +136,10 @@ function replaced(directory: string): WatchProblem {
 
 /** The entries of one directory that may matter. A directory that vanished has none; one that refuses is noted. */
 async function list(walk: Walk, branch: Branch): Promise<Entry[]> {
+  if (walk.only !== null) {
+    walk.directories.set(branch.prefix, { path: branch.path, identity: branch.identity });
+    return [{ branch, name: walk.only, plain: false }];
+  }
   let found: Dirent[];
   try {
     found = await readdir(branch.path, { withFileTypes: true });
@@ -183,6 +188,7 @@ async function note(walk: Walk, { branch, name }: Entry, below: Branch[]): Promi
       walk.sightings.set(seen.problem.file, { kind: 'problem', problem: seen.problem });
       return;
     case 'directory': {
+      if (walk.only !== null) return;
       if (isAbove(branch, seen.identity)) return; // a link back up: everything below it is already there
       if (branch.depth >= MAX_DEPTH) return noteUnlisted(walk, `${id}/`, `is deeper than ${MAX_DEPTH} directories; move its policies up`);
       below.push({ path: seen.path, identity: seen.identity, prefix: `${id}/`, depth: branch.depth + 1, above: branch });

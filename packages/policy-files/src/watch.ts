@@ -28,6 +28,8 @@ const UNKNOWN_SPACING_MS = 100;
 export interface WatchOptions {
   /** The policy directory. It may be missing; then that is the first problem. */
   readonly directory: string;
+  /** The one file of the directory that is a policy here; nothing else in it or below it is looked at. Without it, all are. */
+  readonly only?: string;
   /** Use no file events: for mounts where they never arrive. */
   readonly pollOnly: boolean;
   /** What is in force under a policy id: a file that is suddenly smaller is doubted for longer. */
@@ -79,8 +81,8 @@ export function watchPolicies(options: WatchOptions): Watcher {
   const sleep = sleeper(clock.monotonic);
   const post = inbox(clock, sleep, () => world);
   const hints = options.pollOnly ? null : listenForHints(options.directory, post);
-  const { directory, inForce, rescanMs = RESCAN_MS } = options;
-  const world: World = { directory, inForce, rescanMs, hints, monotonic: clock.monotonic, state: EMPTY, survey: null };
+  const { directory, only = null, inForce, rescanMs = RESCAN_MS } = options;
+  const world: World = { directory, only, inForce, rescanMs, hints, monotonic: clock.monotonic, state: EMPTY, survey: null };
   const run: Run = { options, clock, sleep, post, world, closed: false, scans: [], stage: { state: 'starting', since: clock.wall() }, lastScanAt: null, documents: 0, almost: new Set() };
   const running = loop(run);
   return {
@@ -202,9 +204,11 @@ function inbox(clock: WatchClock, sleep: Sleeper, world: () => World): Inbox {
       const isPolicy = isPolicyName(name);
       const mayBeLinked = world().survey?.links !== false;
       if (isHiddenName(name) && !mayBeLinked) return;
+      const { only } = world();
+      if (only !== null && name !== only && !mayBeLinked) return;
       // Through links a file can also be seen elsewhere; and a flood of names is cheaper to look at as a whole.
       if (!isPolicy || mayBeLinked || named.size > MAX_FILES) onUnknown();
-      if (!isPolicy || named.size > MAX_FILES) return;
+      if (!isPolicy || named.size > MAX_FILES || (only !== null && name !== only)) return;
       const at = clock.monotonic();
       for (const prefix of prefixes) named.set(prefix + name, { at, moved: moved && named.get(prefix + name)?.moved !== false });
       sleep.noLaterThan(at + GATHER_MS);

@@ -92,8 +92,7 @@ export async function startEnforcing({ home, enrolment, seed, server, upstream, 
       before,
       trust: { successor: trusted.successor, adopt: trusted.adopt, stray: (log, restorations) => stray(trusted, log, restorations) },
       clocks: () => ({ monoMs: performance.now(), wallMs: Date.now() }),
-      tell,
-      ...(onLinkState === undefined ? {} : { onState: onLinkState }),
+      tell, ...(onLinkState === undefined ? {} : { onState: onLinkState }),
     });
   /** The old link ends, and another goes on with what is in force. */
   const follow = async (next: Enrolment): Promise<void> => {

@@ -51,7 +51,8 @@ export function lastGoodRoot(home: string, log: string): string {
   return join(home, 'last-good', folderOf(log));
 }
 
-function folderOf(name: string): string {
+/** A folder for a name: readable, and another one for every name. */
+export function folderOf(name: string): string {
   return `${name.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 60)}-${digestOf(name).slice(0, 12)}`;
 }
 

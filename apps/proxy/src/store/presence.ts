@@ -6,6 +6,8 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { shape } from '@portcullis/policy-core';
+import { aloneState } from '../alone/alone-state.ts';
+import type { AloneState } from '../alone/alone-state.ts';
 import { linkState } from '../link/link-state.ts';
 import type { LinkState } from '../link/link-state.ts';
 
@@ -17,18 +19,20 @@ export interface Presence {
   readonly boot: string;
   /** Milliseconds since 1970. */
   readonly startedAt: number;
-  /** How it stands with its plane. */
-  readonly link: LinkState;
+  /** How it stands with its plane; null where it runs alone. */
+  readonly link: LinkState | null;
+  /** What it enforces, where it runs alone; null otherwise. */
+  readonly alone: AloneState | null;
 }
 
 export interface PresenceFile {
-  /** How the proxy stands with its plane has changed. */
-  link(state: LinkState): void;
+  /** Something of it has changed. */
+  update(changed: Partial<Pick<Presence, 'link' | 'alone'>>): void;
   remove(): void;
 }
 
 const short = shape.text(4096);
-const presence = shape.object<Presence>({ server: short, upstream: short, pid: shape.whole(), boot: short, startedAt: shape.whole(), link: linkState });
+const presence = shape.object<Presence>({ server: short, upstream: short, pid: shape.whole(), boot: short, startedAt: shape.whole(), link: shape.nullable(linkState), alone: shape.nullable(aloneState) });
 
 const OWNER_ONLY = 0o600;
 const FILE = /^\d+\.json$/;
@@ -48,7 +52,7 @@ export function announcePresence(directory: string, who: Presence): PresenceFile
     }
   };
   write(who);
-  return { link: (link) => write({ ...who, link }), remove: () => rmSync(file, { force: true }) };
+  return { update: (changed) => write({ ...who, ...changed }), remove: () => rmSync(file, { force: true }) };
 }
 
 /** By rename, so that no reader finds half of it. */
