@@ -3,7 +3,7 @@
  * is held against the code that it is about. How blocks are marked, after the word yaml:
  *
  *   file=NAME         the policy's id (github.yaml where nothing is said)
- *   untested          a document without tests, because its subject lies outside of what tests can judge
+ *   untested          a document without tests, because its subject lies outside of what tests in a file can judge; it is judged here
  *   rule              rules of the tool create_issue
  *   conditions        one condition a line, with values of args.x for which it holds and fails
  *   error=A,B         wrong input: exactly these codes of errors
@@ -67,6 +67,51 @@ describe('the documents of docs/policy.md', () => {
     expect(parsed.ok).toBe(true);
     expect(parsed.problems.map(({ code }) => code)).toEqual(valueOf(block, 'warning')?.split(','));
     for (const { code } of parsed.problems) expect(severitiesOf(code)).toContain('warning');
+  });
+});
+
+describe('what tests in a file cannot judge', () => {
+  const untested = sound.filter(({ words }) => words.includes('untested'));
+  const about = (key: string): Policy => {
+    const [block, another] = untested.filter(({ text }) => new RegExp(`^${key}:`, 'm').test(text));
+    if (block === undefined || another !== undefined) throw new Error(`one untested block is about ${key}`);
+    return parsedOrThrow(block);
+  };
+  const reasons = (policy: Policy, server: string, labels: Record<string, string>, upstream: string | null, staleMs = 0, restrictions: readonly Restriction[] = []): readonly string[] =>
+    ['get_issue', 'create_issue'].map((name) => decide({
+      enforcement: compilePolicies([policy], { server, labels }, upstream), restrictions, call: { kind: 'tool', name, arguments: {} },
+      context: { server, labels, upstream, clientName: null, nowMs: NOON_MS, staleMs }, counters: memoryCounters(),
+    }).decision.reason);
+
+  it('is four blocks', () => {
+    expect(untested).toHaveLength(4);
+  });
+
+  it('[E2] match', () => {
+    const policy = about('default');
+    const upstream = 'npx -y @modelcontextprotocol/server-github';
+    expect(reasons(policy, 'github-2', { env: 'prod', team: 'payments' }, upstream)).toEqual(['allowed', 'default']);
+    expect(reasons(policy, 'github', { env: 'prod', team: 'payments' }, 'node other.js')).toEqual(['wrong-upstream', 'wrong-upstream']);
+    expect(reasons(policy, 'github', { env: 'dev', team: 'payments' }, upstream)).toEqual(['no-policy', 'no-policy']);
+    expect(reasons(policy, 'github', { env: 'prod' }, upstream)).toEqual(['no-policy', 'no-policy']);
+  });
+
+  it('[E2] admits', () => {
+    const policy = about('admits');
+    expect(reasons(policy, 'anything', { env: 'lab' }, null)).toEqual(['allowed', 'allowed']);
+    expect(reasons(policy, 'anything', { env: 'prod' }, null)).toEqual(['no-policy', 'no-policy']);
+  });
+
+  it('read_only', () => {
+    const restriction: Restriction = { id: 'r', selector: { server: [], labels: {} }, scope: { kind: 'all' }, readOnly: true, reason: 'incident', actor: 'ops', imposedAtMs: 0, expiresAtMs: null };
+    expect(reasons(about('read_only'), 'github', {}, null)).toEqual(['allowed', 'allowed']);
+    expect(reasons(about('read_only'), 'github', {}, null, 0, [restriction])).toEqual(['allowed', 'restricted']);
+  });
+
+  it('on_stale', () => {
+    const policy = about('on_stale');
+    expect(reasons(policy, 'github', {}, null, 10 * 60_000 - 1)).toEqual(['allowed', 'allowed']);
+    expect(reasons(policy, 'github', {}, null, 10 * 60_000)).toEqual(['stale', 'stale']);
   });
 });
 

@@ -8,7 +8,7 @@ export const LABELS = { env: 'prod' };
 export const UPSTREAM = 'npx -y server-files /srv';
 
 const TOOL_NAMES = ['a', 'ab', 'delete_x', 'delete_y', '*', '_global', 'constructor'];
-const TOOL_PATTERNS = ['a', 'ab', 'a?', 'a*', 'delete_*', '*_x', '*', '*', '_global', 'constructor', '__proto__'];
+const TOOL_PATTERNS = ['a', 'ab', 'a?', 'a*', 'delete_*', '*_x', '*', '*', '**', '?*', '_global', 'constructor', '__proto__'];
 const URIS = ['repo://secrets/x', 'repo://secrets/../x', 'file:///srv/a', 'HTTP://h/', 'repo://open/%41', 'not a uri'];
 const URI_PATTERNS = ['repo://secrets/*', 'repo://*', 'file:///srv/a', '*'];
 const PROMPTS = ['a', 'greet'];

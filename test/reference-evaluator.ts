@@ -70,12 +70,12 @@ function judgePolicy(policy: Policy, world: World, add: (observes: boolean, caus
     return;
   }
   const exact = entries.filter(({ pattern }) => !isGlob(pattern) && pattern === name);
-  const globs = entries.filter(({ pattern }) => isGlob(pattern) && pattern !== '*' && globMatches(pattern, name));
-  const star = entries.filter(({ pattern }) => pattern === '*');
-  if (policy.default === 'deny' && exact.length + globs.length === 0 && !(name === '*' && star.length > 0)) {
+  const globs = entries.filter(({ pattern }) => isGlob(pattern) && !namesNothing(pattern) && globMatches(pattern, name));
+  const stars = entries.filter(({ pattern }) => namesNothing(pattern) && globMatches(pattern, name));
+  if (policy.default === 'deny' && exact.length + globs.length === 0 && !(name === '*' && entries.some(({ pattern }) => pattern === '*'))) {
     add(observes, { reason: 'default', rule: '(default deny)', determinant: { by: 'default', source: policy.id, rule: '(default deny)', entry: null, at: policy.defaultAt } });
   }
-  for (const entry of [...exact, ...globs, ...star]) judgeEntry(policy, section, entry, world, add, claims);
+  for (const entry of [...exact, ...globs, ...stars]) judgeEntry(policy, section, entry, world, add, claims);
   if (call.kind === 'method') return;
   const method = call.kind === 'tool' ? 'tools/call' : call.kind === 'prompt' ? 'prompts/get' : call.method;
   for (const entry of policy.methods ?? []) if (entry.pattern === method) judgeEntry(policy, 'methods', entry, world, add, claims);
@@ -369,6 +369,11 @@ function typesOf(value: JsonValue): string[] {
 function globMatches(glob: string, name: string): boolean {
   const pattern = Array.from(glob, (character) => (character === '*' ? '[^]*' : character === '?' ? '[^]' : character.replace(/[\\^$.|+()[\]{}/]/g, '\\$&'))).join('');
   return new RegExp(`^${pattern}$`, 'u').test(name);
+}
+
+/** As good as the bare `*`. */
+function namesNothing(pattern: string): boolean {
+  return pattern.includes('*') && pattern.replaceAll(/[*?]/g, '') === '';
 }
 
 function isGlob(pattern: string): boolean {

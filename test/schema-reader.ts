@@ -5,7 +5,7 @@
 import { parseDocument } from 'yaml';
 import { policySchema } from '@portcullis/policy-core';
 
-type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 type JsonMap = Readonly<Record<string, Json>>;
 
 const ANNOTATIONS = new Set(['$schema', 'title', 'description', 'definitions']);
@@ -13,8 +13,12 @@ const ANNOTATIONS = new Set(['$schema', 'title', 'description', 'definitions']);
 /** Where a text does not fit the policy schema; empty where it does. */
 export function faultsOf(text: string): readonly string[] {
   const root = policySchema() as JsonMap;
-  const value = parseDocument(text, { schema: 'core', merge: true }).toJS() as Json;
-  return check(value, root, '$', root);
+  return check(valueOf(text), root, '$', root);
+}
+
+/** A YAML text as editors read it: YAML 1.2 with merge keys. */
+export function valueOf(text: string): Json {
+  return parseDocument(text, { schema: 'core', merge: true }).toJS() as Json;
 }
 
 function check(value: Json, schema: JsonMap, at: string, root: JsonMap): readonly string[] {
@@ -36,6 +40,7 @@ interface Asked {
 
 const CHECKERS: ReadonlyMap<string, (asked: Asked) => readonly string[]> = new Map([
   ['type', ({ value, argument, at }: Asked) => ((Array.isArray(argument) ? argument : [argument]).includes(typeOf(value)) ? [] : [`${at}: ${typeOf(value)} is not ${JSON.stringify(argument)}`])],
+  ['minLength', ({ value, argument, at }: Asked) => (typeof value === 'string' && value.length < (argument as number) ? [`${at}: ${JSON.stringify(value)} is too short`] : [])],
   ['enum', ({ value, argument, at }: Asked) => ((argument as readonly Json[]).includes(value) ? [] : [`${at}: ${JSON.stringify(value)} is not one of ${JSON.stringify(argument)}`])],
   ['required', ({ value, argument, at }: Asked) => (isMap(value) ? (argument as readonly string[]).filter((key) => !Object.hasOwn(value, key)).map((key) => `${at}: ${key} is missing`) : [])],
   ['items', ({ value, argument, at, root }: Asked) => (Array.isArray(value) ? value.flatMap((item: Json, index) => check(item, argument as JsonMap, `${at}[${index}]`, root)) : [])],

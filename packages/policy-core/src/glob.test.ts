@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compileGlob } from './glob.ts';
+import { compileGlob, namesNothing } from './glob.ts';
 
 describe('globs', () => {
   it.each([
@@ -92,3 +92,9 @@ function generator(seed: number): (bound: number) => number {
     return Math.floor((state / 2 ** 32) * bound);
   };
 }
+
+it.each<[pattern: string, nothing: boolean]>([
+  ['*', true], ['**', true], ['?*', true], ['*?', true], ['*?*', true], ['??*', true], ['', false], ['?', false], ['???', false], ['a*', false], ['* ', false], ['x', false],
+])('%j names nothing: %s', (pattern, nothing) => {
+  expect(namesNothing(pattern)).toBe(nothing);
+});

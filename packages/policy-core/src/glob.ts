@@ -14,6 +14,14 @@ export const MAX_GLOB_LENGTH = 1024;
 /** Whether a text matches the glob that this was compiled from. */
 export type Glob = (text: string) => boolean;
 
+/**
+ * Whether a pattern has no character of its own, so that it names everything, or everything of some length. Such a glob is as good as the bare
+ * `*`: it admits no server and lists nothing under `default: deny`, where a name is to be given.
+ */
+export function namesNothing(pattern: string): boolean {
+  return /^[?]*[*][*?]*$/.test(pattern);
+}
+
 /** Compiles a glob. Every string is a valid one; callers bound its length by MAX_GLOB_LENGTH. */
 export function compileGlob(pattern: string): Glob {
   if (isExact(pattern)) return (text) => text === pattern;

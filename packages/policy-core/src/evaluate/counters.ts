@@ -6,15 +6,18 @@ import type { FindCounter } from './paths.ts';
 export const SECTIONS = ['tools', 'resources', 'prompts', 'methods'] as const;
 export type Section = (typeof SECTIONS)[number];
 
+/** How the keys of other sections than tools begin, and of tools that are called so. */
+const SECTION_PREFIX = new RegExp(`^(${SECTIONS.join('|')}): `);
+
 /**
  * The key of an entry's counter. Entries of other sections than tools carry the section's name, so that a prompt and a
- * tool of one name count apart; no tool name has a colon and a space in it.
+ * tool of one name count apart; so does a tool whose own name begins like that.
  */
 export function counterKey(server: string, policy: string, section: Section, entry: Entry, counter: Counter): CounterKey {
   return {
     server,
     policy,
-    entry: section === 'tools' ? entry.pattern : `${section}: ${entry.pattern}`,
+    entry: section === 'tools' && !SECTION_PREFIX.test(entry.pattern) ? entry.pattern : `${section}: ${entry.pattern}`,
     counter: counter.name,
     window: counter.window,
   };

@@ -60,6 +60,7 @@ describe('which policies apply', () => {
     expect(gate({ 'team/github.yml': '' })(tool('x')).decision.decision).toBe('allow');
     expect(gate({ 'other.yaml': '' })(tool('x')).decision.reason).toBe('no-policy');
     expect(gate({ 'all.yaml': 'match: { server: "*" }' })(tool('x')).decision.reason).toBe('no-policy');
+    for (const glob of ['**', '?*', '*?*', '??*']) expect(gate({ 'all.yaml': `match: { server: "${glob}" }` })(tool('x')).decision.reason, glob).toBe('no-policy');
     expect(gate({ 'all.yaml': 'match: { server: "git*" }' })(tool('x')).decision.decision).toBe('allow');
     expect(gate({ 'all.yaml': 'match: { server: "*" }\nadmits: true' })(tool('x')).decision.decision).toBe('allow');
   });
@@ -118,6 +119,13 @@ describe('default: deny', () => {
   it('lets through what is listed by name or glob, not by the bare star', () => {
     expect(['get', 'list_x', 'list_*', '*'].map((name) => judge(tool(name)).decision.decision)).toEqual(Array(4).fill('allow'));
     expect(['gets', 'LIST_x', '', 'constructor', '__proto__'].map((name) => judge(tool(name)).decision.reason)).toEqual(Array(5).fill('default'));
+  });
+
+  it.each(['**', '?*', '*?*'])('[E4] lists nothing by %s, which is as good as the bare star and comes with it', (glob) => {
+    const open = gate({ 'github.yaml': `default: deny\ntools: { "${glob}": { rules: [{ name: r, action: deny }] }, get: }` });
+    expect(open(tool('other')).decision.matched.map(({ by }) => by)).toEqual(['default', 'rule']);
+    expect(open(tool('get')).decision.matched.map(({ by }) => by)).toEqual(['rule']);
+    expect(gate({ 'github.yaml': `default: deny\ntools: { "${glob}": , get: }` })(tool('get')).decision.decision).toBe('allow');
   });
 
   it('covers resources, prompts and methods', () => {
@@ -255,6 +263,14 @@ tools:
     expect(judge({ kind: 'prompt', name: 'x', arguments: {} }).decision.decision).toBe('allow');
     expect(gate({ 'a.yaml': text }, { counters, server: 'gitlab' })(tool('x')).decision.decision).toBe('allow');
     expect(judge(tool('x')).decision.decision).toBe('deny');
+  });
+
+  it('keeps a prompt apart from a tool that is called as its counter is', () => {
+    const one = '{ rules: [{ name: one, rate_limit: 1/hour }] }';
+    const judge = gate({ 'a.yaml': `match: { server: github }\ntools: { "prompts: x": ${one}, "tools: y": ${one}, y: ${one} }\nprompts: { x: ${one} }` });
+    const calls: readonly Call[] = [tool('prompts: x'), { kind: 'prompt', name: 'x', arguments: {} }, tool('tools: y'), tool('y')];
+    expect(calls.map((call) => judge(call).decision.decision)).toEqual(calls.map(() => 'allow'));
+    expect(calls.map((call) => judge(call).decision.reason)).toEqual(calls.map(() => 'limit'));
   });
 
   it('[E4] tells limits that are reached and amounts that cannot be counted in the order of the rules', () => {

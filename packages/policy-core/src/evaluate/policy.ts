@@ -1,7 +1,7 @@
 /**
  * One policy, compiled. Within a policy the order is: hide, then (resources only) the URI's normal form, the exact
- * entry, glob entries in file order, the default, `*` (E4). A call that the default denies has neither an exact nor a
- * matching glob entry, so the default still speaks before any rule does.
+ * entry, glob entries in file order, the default, `*` and its like (E4). A call that the default denies has neither an exact
+ * nor a matching glob entry, so the default still speaks before any rule does.
  */
 import type { Call, CallContext, Determinant } from '../call.ts';
 import type { CounterStore } from '../counter.ts';
@@ -52,7 +52,7 @@ export function compilePolicy(policy: Policy, server: string, shared: SharedTest
   return {
     policy,
     hides,
-    onlyTools: hides === null && policy.default === 'allow' && tools.globs.length === 0 && tools.star === null && methods.exact.size === 0 ? [...tools.exact.keys()] : null,
+    onlyTools: hides === null && policy.default === 'allow' && tools.globs.length + tools.stars.length === 0 && methods.exact.size === 0 ? [...tools.exact.keys()] : null,
     judge(call, context, counters, findings) {
       const name = nameOf(call);
       const judging: Judging = { policy, args: argumentsOf(call), context, counters, findings };
@@ -65,7 +65,7 @@ export function compilePolicy(policy: Policy, server: string, shared: SharedTest
       }
       const listed = judgeNamedEntries(judging, section, name);
       if (!listed && policy.default === 'deny') addCause(findings, observes, defaultCause(policy, call));
-      if (section.star !== null) judgeEntry(judging, section.star);
+      for (const star of section.stars) if (star.matches(name)) judgeEntry(judging, star);
       // `methods` speaks of other methods; one that is named there although it has a section of its own is judged all the same.
       if (call.kind !== 'method' && methods.exact.size > 0) {
         const entry = methods.exact.get(methodOf(call));
@@ -78,7 +78,7 @@ export function compilePolicy(policy: Policy, server: string, shared: SharedTest
 /** Judges the exact entry and the globs; whether there is any, which is what lists a name under `default: deny`. */
 function judgeNamedEntries(judging: Judging, section: CompiledSection, name: string): boolean {
   // Intercept: a tool whose very name is `*` is listed by the key `*`.
-  let listed = section.star !== null && name === '*';
+  let listed = section.hasStar && name === '*';
   const exact = section.exact.get(name);
   if (exact !== undefined) {
     listed = true;

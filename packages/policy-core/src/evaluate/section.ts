@@ -1,6 +1,6 @@
 /** The entries of one section of a policy, ready to be found by name: exact names in a map, globs one after the other. */
 import type { CounterKey } from '../counter.ts';
-import { compileGlob, isExact } from '../glob.ts';
+import { compileGlob, isExact, namesNothing } from '../glob.ts';
 import type { Glob } from '../glob.ts';
 import type { Counter, Entry, Policy } from '../policy.ts';
 import type { Section, counterIndex } from './counters.ts';
@@ -14,10 +14,16 @@ export interface CompiledSection {
   /** Entries without `*` and `?`. Asking costs the same however many there are. */
   readonly exact: ReadonlyMap<string, CompiledEntry>;
   /** In file order. */
-  readonly globs: readonly (CompiledEntry & { readonly matches: Glob })[];
-  /** The bare `*`. */
-  readonly star: CompiledEntry | null;
+  readonly globs: readonly GlobEntry[];
+  /** Those that name nothing, as the bare `*` does; in file order. */
+  readonly stars: readonly GlobEntry[];
+  /** Whether one of them is the bare `*`. */
+  readonly hasStar: boolean;
   readonly isEmpty: boolean;
+}
+
+export interface GlobEntry extends CompiledEntry {
+  readonly matches: Glob;
 }
 
 export interface CompiledEntry {
@@ -42,19 +48,18 @@ export function rulesOf(compiled: CompiledEntry): EntryRules {
 /** Compiles a section; that of a policy which does not have it is empty. */
 export function compileSection(policy: Policy, section: Section, server: string, findCounters: ReturnType<typeof counterIndex>, shared: SharedTests): CompiledSection {
   const exact = new Map<string, CompiledEntry>();
-  const globs: (CompiledEntry & { matches: Glob })[] = [];
-  let star: CompiledEntry | null = null;
+  const globs: GlobEntry[] = [];
+  const stars: GlobEntry[] = [];
   const observes = policy.mode === 'observe';
   for (const entry of policy[section] ?? []) {
     const keyOf = (counter: Counter): CounterKey => counterKey(server, policy.id, section, entry, counter);
     const compile = (): EntryRules =>
       sieved(entry.rules.map((rule) => compileRule(rule, { entry, observes, findCounter: findCounters(section, entry, rule.counter), keyOf, shared })));
     const compiled: CompiledEntry = { entry, rules: null, compile };
-    if (entry.pattern === '*') star = compiled;
-    else if (isExact(entry.pattern)) exact.set(entry.pattern, compiled);
-    else globs.push({ ...compiled, matches: compileGlob(entry.pattern) });
+    if (isExact(entry.pattern)) exact.set(entry.pattern, compiled);
+    else (namesNothing(entry.pattern) ? stars : globs).push({ ...compiled, matches: compileGlob(entry.pattern) });
   }
-  return { exact, globs, star, isEmpty: exact.size === 0 && globs.length === 0 && star === null };
+  return { exact, globs, stars, hasStar: stars.some(({ entry }) => entry.pattern === '*'), isEmpty: exact.size + globs.length + stars.length === 0 };
 }
 
 function sieved(all: readonly CompiledRule[]): EntryRules {

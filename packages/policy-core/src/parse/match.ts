@@ -1,5 +1,5 @@
 /** Which proxies a policy applies to, whether it admits the servers it names (E2), and what happens when a proxy is cut off. */
-import { MAX_GLOB_LENGTH } from '../glob.ts';
+import { MAX_GLOB_LENGTH, namesNothing } from '../glob.ts';
 import type { Match, OnStale } from '../policy.ts';
 import { quote } from '../problem.ts';
 import type { Findings } from './findings.ts';
@@ -43,7 +43,7 @@ export function readMatch(document: MapNode, id: string, findings: Findings): Ma
 export function readAdmits(document: MapNode, match: Match): boolean {
   const written = child(document, 'admits');
   const said = written?.kind === 'scalar' ? valueOf(written) : null;
-  return said?.kind === 'bool' ? said.value : match.server.some((glob) => !/^\*+$/.test(glob));
+  return said?.kind === 'bool' ? said.value : match.server.some((glob) => !namesNothing(glob));
 }
 
 /** Reads `on_stale`, or null where it is left out or wrong. */

@@ -1,5 +1,5 @@
 /** What is legal but surely not meant: warnings about a policy that is otherwise sound. */
-import { compileGlob, isExact } from '../glob.ts';
+import { compileGlob, isExact, namesNothing } from '../glob.ts';
 import type { Condition, Entry, PlacedName, Policy, PolicyTest, Rule } from '../policy.ts';
 import { quote } from '../problem.ts';
 import { nearest } from '../suggestion.ts';
@@ -91,9 +91,9 @@ function warnOfHiddenEntries(policy: Policy, findings: Findings): void {
 }
 
 function warnOfUnlistedStar(policy: Policy, findings: Findings): void {
-  const [only, another] = policy.tools;
-  if (policy.default === 'deny' && only?.pattern === '*' && another === undefined) {
-    findings.warnAt('UNREACHABLE', only.at, 'under `default: deny` the bare `*` lists no tool, so every tool is denied and these rules never decide: list the tools, by name or glob');
+  const [first] = policy.tools;
+  if (policy.default === 'deny' && first !== undefined && policy.tools.every(({ pattern }) => namesNothing(pattern))) {
+    findings.warnAt('UNREACHABLE', first.at, 'under `default: deny` a `*` without anything else lists no tool, so every tool is denied and these rules never decide: list the tools, by name or glob');
   }
 }
 
@@ -102,7 +102,7 @@ function warnOfNames(policy: Policy, tests: readonly PolicyTest[], findings: Fin
   const entries = policy.tools.map((entry) => entry.pattern);
   if (entries.length > MAX_COMPARED_NAMES) return;
   const listed = new Set(entries);
-  const matchers = entries.filter((pattern) => !isExact(pattern) && pattern !== '*').map(compileGlob);
+  const matchers = entries.filter((pattern) => !isExact(pattern) && !namesNothing(pattern)).map(compileGlob);
   const exact = entries.filter(isExact);
   const hides = policy.hide.map(({ name }) => compileGlob(name));
   const isHidden = (name: string): boolean => hides.some((hidden) => hidden(name));

@@ -1,7 +1,7 @@
 /** The JSON Schema for editors, generated from the key tables that the parser checks with. */
 import type { JsonObject, JsonValue } from '../json.ts';
 import { OWN_KEY_PREFIX } from './shape.ts';
-import type { KeyTable, Shape } from './shape.ts';
+import type { KeyTable, Shape, WordShape } from './shape.ts';
 import { DOCUMENT } from './tables.ts';
 
 /**
@@ -26,15 +26,21 @@ interface Definitions {
   readonly schemas: Map<string, JsonObject>;
 }
 
-/** A scalar of any kind is a text to the parser, as it is written. */
+/** A scalar of any kind is a text to the parser, as it is written. Null is the same as leaving the key out, here and below. */
 const TEXT: JsonObject = { type: ['string', 'number', 'boolean', 'null'] };
+
+/** Left empty, a text counts as left out as well. */
+const REQUIRED_TEXT: JsonObject = { type: ['string', 'number', 'boolean'], minLength: 1 };
+
+/** What a merge key brings in: editors that know it look at the keys themselves, others let it pass. */
+const MERGED: JsonObject = { type: ['object', 'array'] };
 
 function schemaOf(shape: Shape, definitions: Definitions): JsonObject {
   switch (shape.kind) {
     case 'text':
       return { $ref: '#/definitions/text' };
     case 'word':
-      return { enum: [...shape.words, ...shape.words.filter((word) => /^\d+$/.test(word)).map(Number), null] };
+      return { enum: [...wordsOf(shape), '', null] };
     case 'flag':
       return { type: ['boolean', 'null'] };
     case 'number':
@@ -56,6 +62,25 @@ function schemaOf(shape: Shape, definitions: Definitions): JsonObject {
   }
 }
 
+/** What a key must hold that must not be left out. */
+function requiredSchemaOf(shape: Shape, definitions: Definitions): JsonObject {
+  switch (shape.kind) {
+    case 'text':
+      return REQUIRED_TEXT;
+    case 'word':
+      return { enum: [...wordsOf(shape)] };
+    case 'number':
+      return { type: 'number' };
+    default:
+      return schemaOf(shape, definitions);
+  }
+}
+
+/** Numbers among the words need no quotes. */
+function wordsOf({ words }: WordShape): readonly JsonValue[] {
+  return [...words, ...words.filter((word) => /^\d+$/.test(word)).map(Number)];
+}
+
 /** The name under which a table is defined: how messages call it, made unique. */
 function define(table: KeyTable, definitions: Definitions): string {
   const known = definitions.names.get(table);
@@ -72,11 +97,14 @@ function define(table: KeyTable, definitions: Definitions): string {
 
 function mapping(table: KeyTable, type: JsonValue, definitions: Definitions): JsonObject {
   const required = Object.entries(table.keys).flatMap(([key, definition]) => (definition.required === undefined ? [] : [key]));
-  const properties: [string, JsonValue][] = Object.entries(table.keys).map(([key, { shape, doc }]) => [key, described(schemaOf(shape, definitions), doc)]);
+  const properties: [string, JsonValue][] = Object.entries(table.keys).map(([key, { shape, doc, required: must }]) => [
+    key,
+    described(must === undefined ? schemaOf(shape, definitions) : requiredSchemaOf(shape, definitions), doc),
+  ]);
   return {
     type,
     properties: Object.fromEntries(properties),
-    patternProperties: { [`^${OWN_KEY_PREFIX}`]: {} },
+    patternProperties: { [`^${OWN_KEY_PREFIX}`]: {}, '^<<$': MERGED },
     additionalProperties: false,
     ...(required.length === 0 ? {} : { required }),
   };
