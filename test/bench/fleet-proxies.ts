@@ -146,7 +146,7 @@ function take(proxy: Proxy, socket: WebSocket, text: string, verifier: Verify): 
     default:
       return undefined;
   }
-  socket.send(plainFrame({ frame: 'ack', ...proxy.held }));
+  socket.send(plainFrame({ frame: 'ack', ...proxy.held, heard: null }));
   return undefined;
 }
 

@@ -43,7 +43,7 @@ function connect(found: Extract<ReturnType<typeof readEnrolment>, { kind: 'enrol
         const { version } = frame.signed;
         held = { ...held, policies: { ...held.policies, version }, restrictions: { ...held.restrictions, version }, pending: false };
       } else return undefined;
-      return socket.send(plainFrame({ frame: 'ack', ...held }));
+      return socket.send(plainFrame({ frame: 'ack', ...held, heard: null }));
     });
   });
 }

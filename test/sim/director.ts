@@ -87,8 +87,8 @@ function nextPolicies(world: World): ReadonlyMap<string, Policy> {
 
 /** Kinds of trouble; each is over by itself after a while. */
 export const TROUBLES = [
-  'calls', 'drops', 'policies withheld', 'reorders', 'duplicates', 'lies', 'latency', 'partition', 'plane cut off', 'slow reader', 'reset', 'plane killed', 'plane killed before it told', 'plane says goodbye', 'proxy killed',
-  'proxy killed, record damaged', 'power cut', 'clock forward', 'clock back', 'suspend', 'plane clock forward', 'plane clock back', 'plane suspended', 'disk full', 'disk slow', 'intruder',
+  'calls', 'drops', 'policies withheld', 'lift ahead of its policies', 'lift ahead of its policies', 'reorders', 'duplicates', 'lies', 'latency', 'partition', 'plane cut off', 'slow reader', 'reset', 'plane killed', 'plane killed before it told', 'plane says goodbye', 'proxy killed',
+  'proxy killed, record damaged', 'power cut', 'clock forward', 'clock back', 'suspend', 'plane clock forward', 'plane clock back', 'plane suspended', 'disk full', 'disk slow', 'intruder', 'refused and reset', 'one of two away',
 ] as const;
 
 export function trouble(world: World): void {
@@ -108,6 +108,8 @@ export function trouble(world: World): void {
     case 'policies withheld':
       weather.withheld = true;
       return over(10_000, () => void (weather.withheld = false));
+    case 'lift ahead of its policies':
+      return liftAhead(world);
     case 'reorders':
       weather.delay = 0.3;
       return over(6_000, () => void (weather.delay = 0));
@@ -170,7 +172,52 @@ export function trouble(world: World): void {
       return over(random.below(20_000), () => void (host.disk.slowness = 2));
     case 'intruder':
       return world.intrude();
+    case 'refused and reset':
+      return refusedAndReset(world);
+    case 'one of two away':
+      return oneOfTwoAway(world);
   }
+}
+
+/** Restricted, then more is published that does not arrive, then lifted, then the power goes: what was lifted must still hold. */
+function liftAhead(world: World): void {
+  const { weather, plane, time, random } = world;
+  if (plane.running === null) return;
+  const tools = some(world);
+  plane.execute({ kind: 'restrict', selector: { server: [], labels: {} }, tools, readOnly: false, expiresAtMs: null });
+  const restriction = [...plane.state().restrictions.keys()].at(-1);
+  time.after(800, () => {
+    if (weather.calm) return;
+    weather.withheld = true;
+    publish(world, nextPolicies(world));
+    if (restriction !== undefined) plane.execute({ kind: 'lift', restriction, expected: null });
+  });
+  time.after(1_600 + random.below(1_000), () => !weather.calm && restartLater(world, world.proxies.filter((proxy) => world.record(proxy).pending), 10));
+  time.after(6_000, () => void (weather.withheld = false));
+}
+
+/** What an old build refuses is the head while its connection is replaced. */
+function refusedAndReset(world: World): void {
+  const { network, plane, time } = world;
+  if (plane.running === null) return;
+  publish(world, new Map([...plane.policies(), ['more.yaml', policyOf('more.yaml', ['e'], { server: ['*'] })]]));
+  time.after(1_000, () => {
+    if (world.weather.calm) return;
+    for (const connection of [...network.connections]) if (world.proxies.some(({ name, tooOldFor }) => name === connection.proxy && tooOldFor !== null)) network.reset(connection);
+  });
+}
+
+/** While one of two processes that share a folder is away, the other stores what is withdrawn again before the first is back. */
+function oneOfTwoAway(world: World): void {
+  const { network, plane, time, proxies } = world;
+  const away = proxies.findLast(({ folder, host }, index) => proxies.some((other, at) => at !== index && other.folder === folder && other.host === host));
+  const before = plane.state().version;
+  if (plane.running === null || away === undefined) return;
+  for (const connection of [...network.connections]) if (connection.proxy === away.name) network.reset(connection);
+  const meanwhile = (ms: number, act: () => void): void => time.after(ms, () => !world.weather.calm && plane.running !== null && act());
+  meanwhile(20, () => publish(world, nextPolicies(world)));
+  meanwhile(120, () => publish(world, nextPolicies(world)));
+  meanwhile(250, () => plane.execute({ kind: 'rollback', to: before, expected: null }));
 }
 
 function restartPlane({ plane }: World): void {
@@ -221,10 +268,10 @@ function clockBack(world: World, { machine }: SimHost): void {
   for (const proxy of world.proxies) if (proxy.host.machine === machine && proxy.running === null) world.record(proxy).lastToldAt = null;
 }
 
-/** From here on nothing goes wrong. */
+/** From here on nothing goes wrong; in one world of four the last thing that does is that what is said first is lost. */
 export function heal(world: World): void {
   const { weather, plane, planeMachine } = world;
-  Object.assign(weather, { drop: 0, delay: 0, duplicate: 0, lie: 0, withheld: false, latencyMs: 10 });
+  Object.assign(weather, { calm: true, drop: 0, delay: 0, duplicate: 0, lie: 0, withheld: false, lost: false, latencyMs: 10 });
   weather.cutOff.clear();
   planeMachine.resume();
   for (const host of world.hosts) {
@@ -238,4 +285,11 @@ export function heal(world: World): void {
   for (const connection of [...world.network.connections]) if (connection.tampered || connection.dead || connection.stalledUntil > world.time.now()) world.network.reset(connection);
   // Something that every build knows, so that everybody can get there.
   publish(world, new Map([...plane.policies()].map(([id, policy]) => [id, { ...policy, description: 'at the end', tools: policy.tools.filter(({ pattern }) => pattern !== 'e') }])));
+  if (!world.random.chance(0.25)) return;
+  world.saw('first lost');
+  weather.lost = true;
+  world.time.after(FIRST_LOST_MS, () => void (weather.lost = false));
+  publish(world, new Map([...plane.policies()].map(([id, policy]) => [id, { ...policy, description: 'lost at first' }])));
 }
+
+const FIRST_LOST_MS = 300;

@@ -45,6 +45,7 @@ function diskError(code: string, file: string): Error {
 export function makeDisk(random: Random): SimDisk {
   const folders = new Map<string, Folder>();
   const named = new Map<string, number>();
+  let unfinished = 0;
   const folderOf = (path: string): Folder => {
     const folder = folders.get(path);
     if (folder === undefined) throw diskError('ENOENT', path);
@@ -73,6 +74,7 @@ export function makeDisk(random: Random): SimDisk {
     full: false,
     slowness: 2,
     seenBy: (process) => ({
+      unusedName: () => `unfinished-${++unfinished}`,
       ...later(process, simulated, { find, link, unlink, rename, folderOf }, random),
       makeFolder: (path) => {
         if (!folders.has(path)) folders.set(path, { names: new Map(), durable: new Map(), journal: [] });

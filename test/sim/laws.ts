@@ -3,7 +3,7 @@
  * on the disk, at what the plane ever wanted. A broken law is a text that says which rule, who, and what was seen.
  */
 import { linkLimits } from '@portcullis/policy-core';
-import type { Held, Mark, Restriction } from '@portcullis/policy-core';
+import type { Held, Mark } from '@portcullis/policy-core';
 import { ANSWER_MS } from '../../apps/control-plane/src/domain/link.ts';
 import { forbids } from './history.ts';
 import type { History } from './history.ts';
@@ -19,12 +19,14 @@ export interface Record {
   restrictions: Mark | null;
   /** A lift waits for policies. */
   pending: boolean;
-  /** Restrictions in sets that it acknowledged. */
-  readonly obeyed: Map<string, Restriction>;
+  /** Restrictions of the set that it acknowledged last. */
+  obeyed: ReadonlySet<string>;
   /** When the newest statement that reached this boot was made, in true time; null before the first. */
   toldAt: number | null;
   /** The same over all boots of its folder, as far as the clock allows to know. */
   lastToldAt: number | null;
+  /** What of that this boot could know when it began. */
+  leftAt: number | null;
   /** Its files were damaged, so that it may know less than it acknowledged; never that a restriction is over. */
   damaged: boolean;
   seen: { readonly policies: number; readonly restrictions: number };
@@ -38,7 +40,7 @@ export interface Record {
 }
 
 export function newRecord(): Record {
-  return { floor: 0, policies: null, restrictions: null, pending: false, obeyed: new Map(), toldAt: null, lastToldAt: null, damaged: false, seen: { policies: -1, restrictions: -1 }, current: null, looked: '', durable: '', lookedAt: 0 };
+  return { floor: 0, policies: null, restrictions: null, pending: false, obeyed: new Set(), toldAt: null, lastToldAt: null, leftAt: null, damaged: false, seen: { policies: -1, restrictions: -1 }, current: null, looked: '', durable: '', lookedAt: 0 };
 }
 
 /** Clocks are read in whole milliseconds, and a lease may be dated a heartbeat ahead: clocks of two machines never run alike. */
@@ -96,7 +98,8 @@ function checkFreshness(proxy: SimProxy, known: Record, history: History, now: n
   const who = `[P3] ${running!.boot}`;
   if (known.toldAt === null || known.toldAt < running!.startedAt) {
     if (staleMs === 0) return `${who} was not told anything yet and says that it is fresh`;
-    const least = Math.max(now - running!.startedAt, known.lastToldAt === null ? 0 : now - known.lastToldAt - linkLimits.FRESH_MS) - TOLERANCE_MS;
+    // Where nothing is held, nothing is outdated.
+    const least = policies === null ? 0 : Math.max(now - running!.startedAt, known.leftAt === null ? 0 : now - known.leftAt - linkLimits.FRESH_MS) - TOLERANCE_MS;
     return staleMs >= least ? null : `${who} says that it is stale for ${staleMs} ms, it is for at least ${least}`;
   }
   const age = staleMs === 0 ? linkLimits.FRESH_MS : staleMs;
@@ -132,7 +135,8 @@ export function acknowledged(proxy: SimProxy, held: Held, by: 'ack' | 'heartbeat
   known.pending = held.pending;
   if (held.restrictions !== null) {
     const at = history.versions.find(({ version }) => version === held.restrictions?.version);
-    for (const restriction of at === undefined ? [] : history.restrictions(at, proxy.host.id, proxy.server)) known.obeyed.set(restriction.id, restriction);
+    // Whoever was relabelled out of one, and said so, is told again when it is relabelled into it.
+    if (at !== undefined) known.obeyed = new Set(history.restrictions(at, proxy.host.id, proxy.server).map(({ id }) => id));
   }
   if (held.pending || held.policies === null || held.restrictions === null) return null;
   const exact = Math.max(held.policies.version, held.restrictions.version);
@@ -214,7 +218,7 @@ function answered({ waits }: Talk, said: Said): void {
   for (const [lane, { version }] of waits) if (reached[lane as keyof typeof reached] >= version) waits.delete(lane);
 }
 
-/** [W7]: who does not answer is given up, so that it comes back and learns what it missed. `since`: the plane's clock was right from then on. */
+/** [W7]: who does not answer is given up, so that it comes back and learns what it missed. `since`: the plane was awake from then on. */
 export function givesUp(connection: Connection, talk: Talk | undefined, since: number, now: number): string | null {
   if (talk === undefined || connection.plane.readyState !== 1) return null;
   for (const [lane, { version, at }] of talk.waits) {

@@ -4,7 +4,7 @@ import { MUTANTS } from './mutants.ts';
 import type { run as Run } from './run.ts';
 
 /** A mechanism whose loss is not seen in so many worlds is not watched. */
-const WITHIN_SEEDS = Number(process.env['PORTCULLIS_MUTANT_SEEDS'] ?? 60);
+const WITHIN_SEEDS = Number(process.env['PORTCULLIS_MUTANT_SEEDS'] ?? 120);
 
 beforeEach(() => void vi.resetModules());
 afterEach(() => void vi.doUnmock('never'));

@@ -68,7 +68,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a guard that takes policies before their restrictions',
-    law: /\[(W6|W9|P6)\]/,
+    law: /\[(W6|W9|P6|P3)\]/,
     file: GUARD,
     patch: broken('adopt', (adopt) => (state: Any, frame: Any, source: string) => {
       if (frame.frame !== 'snapshot' || state.restrictions === null) return adopt(state, frame, source);
@@ -213,6 +213,48 @@ export const MUTANTS: readonly Mutant[] = [
       const cuts = make(...args);
       return { ...cuts, of: (identity: Any) => cuts.of({ ...identity, labels: {} }) };
     }),
+  },
+  {
+    name: 'a plane that waits by a clock that can be set',
+    law: /\[W7\]/,
+    file: FLEET,
+    patch: broken('createFleet', (create) => (options: Any) => create({ ...options, ticks: options.now })),
+  },
+  {
+    name: 'a plane that never sends again what was lost',
+    law: /\[W7\]/,
+    file: LINK,
+    patch: broken('missed', () => (link: Any) => link),
+  },
+  {
+    name: 'a plane that forgets what was refused when a connection is replaced',
+    law: /\[(W5|W7)\]/,
+    file: LINK,
+    patch: broken('openLink', (open) => (held: Any, labelledAt: Any) => open(held, labelledAt, new Map())),
+  },
+  {
+    name: 'a guard that names content which was shown to the wrong audience',
+    law: /\[(W5|W7)\]/,
+    file: GUARD,
+    patch: broken('adopt', (adopt) => (state: Any, frame: Any, source: string) => {
+      const adopted = adopt(state, frame, source);
+      return adopted.ok || adopted.evidence?.what !== 'other-cut' || frame.frame === 'advance' ? adopted : { ...adopted, digest: frame.signed.digest };
+    }),
+  },
+  {
+    name: 'a store that keeps of a head what another process of the server did not store',
+    law: /\[(W3|W6|W9|P6)\]/,
+    file: LAST_GOOD,
+    patch: broken('openLastGood', (open) => (...args: Any[]) => {
+      const store = open(...args);
+      return { ...store, write: (persist: Any) => store.write(persist.kind === 'head' ? { ...persist, whole: () => persist.text } : persist) };
+    }),
+  },
+  {
+    name: 'freshness that never reckons anew where the clocks have parted',
+    law: /\[P3\]/,
+    file: FRESHNESS,
+    patch: broken('ticked', (ticked) => (state: Any, now: Any) => ({ ...ticked(state, now), anchor: state.anchor, before: state.before })),
   },
   {
     name: 'a door that waits for ever',

@@ -111,7 +111,7 @@ export function makePlane(parts: PlaneParts): SimPlane {
     };
     const timers = { after: process.after, every: process.every, idly: process.after, soon: (action: () => void) => void process.after(0, action) };
     const store = { ...parts.decisions, query: () => [], boots: () => [], lost: () => 0, onIngested: () => () => undefined, close: () => undefined };
-    const fleet = createFleet({ plane, keys, decisions: store, dataDir: '', now: machine.wallMs, random: parts.random, timers, ledger: openLedger(':memory:') });
+    const fleet = createFleet({ plane, keys, decisions: store, dataDir: '', now: machine.wallMs, ticks: machine.monoMs, random: parts.random, timers, ledger: openLedger(':memory:') });
     running = { process, fleet, stopping: false };
   }
 

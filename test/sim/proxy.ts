@@ -193,10 +193,15 @@ export function maskBy(allows: (call: Call) => boolean): number {
   return PROBES.reduce((mask, call, bit) => (allows(call) ? mask | (1 << bit) : mask), 0);
 }
 
-/** What a process would find on the disk if the power went now, at worst. */
+/**
+ * What a process would find on the disk if the power went now, at worst. Restrictions count by themselves: beside policies that another process
+ * stored and that nobody knows to belong to them, they are not lost, the gate is closed.
+ */
 export function durableMarks(proxy: SimProxy, process: Process, { log, verify }: ProxyParts): Pick<Held, 'policies' | 'restrictions'> {
-  const { state } = restore(log, proxy.server, openLastGood(proxy.folder, proxy.host.disk.durable(process)).read(), verify);
-  return { policies: state.policies, restrictions: state.restrictions };
+  const stored = openLastGood(proxy.folder, proxy.host.disk.durable(process)).read();
+  const { state } = restore(log, proxy.server, stored, verify);
+  const alone = state.restrictions ?? restore(log, proxy.server, { ...stored, policies: [], head: [] }, verify).state.restrictions;
+  return { policies: state.policies, restrictions: alone };
 }
 
 export function evidenceOf(proxy: SimProxy): readonly string[] {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { acknowledged, ANSWER_MS, enforces, isSlow, openLink, plan, refusal, refused } from './link.ts';
+import { acknowledged, ANSWER_MS, enforces, isSlow, missed, openLink, plan, refusal, refused } from './link.ts';
 import type { Link, Want } from './link.ts';
 
 const nothing = { policies: null, restrictions: null, pending: true, inFlight: 0 };
@@ -75,5 +75,12 @@ describe('the link', () => {
 
   it('a proxy enforces what it holds exactly, and not while a lift is pending', () => {
     expect([enforces(all, want), enforces({ ...all, pending: true }, want), enforces(all, { ...want, policies: 'p6' }), enforces(nothing, want)]).toEqual([true, false, false, false]);
+  });
+
+  it('[W7] what was sent before a lease that was heard, and is not held, is sent again; what was sent after it is waited for', () => {
+    const { link } = plan(openLink({ ...all, restrictions: mark(4, 'r4') }, 0, new Map()), { ...want, version: 6, policies: 'p6', restrictions: 'r6', restrictionsVersion: 6 }, 100);
+    const newer = { ...want, version: 6, policies: 'p6', restrictions: 'r6', restrictionsVersion: 6 };
+    expect(sent(missed(link, 100), newer, 200)).toEqual([]);
+    expect(sent(missed(link, 101), newer, 200)).toEqual(['restrict', 'snapshot']);
   });
 });

@@ -104,6 +104,13 @@ export function acknowledged(link: Link, held: Held): Link {
   return { ...link, held, sent, retry };
 }
 
+/** The proxy has taken everything that was sent before `sinceMs`: what it does not answer for has been lost on the way, and is sent again (W7). */
+export function missed(link: Link, sinceMs: number): Link {
+  const kept = (sent: Sent | null): Sent | null => (sent !== null && sent.atMs < sinceMs ? null : sent);
+  const { restrict, snapshot, advance } = link.sent;
+  return { ...link, sent: { restrict: kept(restrict), snapshot: kept(snapshot), advance: kept(advance) } };
+}
+
 /** The proxy refuses what was sent (W5): for good, or for now. */
 export function refused(link: Link, nack: Refused & { readonly digest: string | null }, nowMs: number): Link {
   const part = nack.part === 'restrictions' ? 'restrictions' : 'policies';

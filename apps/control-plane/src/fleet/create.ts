@@ -27,7 +27,7 @@ import type { Changes, Queue } from './pace.ts';
 import { makeProgress } from './progress.ts';
 import type { ProgressClock } from './progress.ts';
 import { drop, listen, makeSession, pushTo, welcome } from './session.ts';
-import type { Session } from './session.ts';
+import type { Moment, Session } from './session.ts';
 import { turnedAwayBook } from './turned-away.ts';
 import type { Knock, TurnedAwayBook } from './turned-away.ts';
 import { progressOf, viewsOf } from './view.ts';
@@ -41,6 +41,8 @@ export interface FleetOptions {
   readonly dataDir: string;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Milliseconds by a clock that nobody sets; the process's own by default. A wall clock that is set back would wait for silent proxies as long. */
+  readonly ticks?: () => number;
   readonly random?: (bytes: number) => Uint8Array;
   readonly heartbeatMs?: number;
   readonly timers?: Timers;
@@ -74,6 +76,7 @@ const MAX_REMEMBERED = 10_000;
 /** Everything that the live fleet consists of. */
 interface Live {
   readonly options: FleetOptions;
+  readonly moment: () => Moment;
   readonly timers: Timers;
   readonly ledger: Ledger;
   readonly cuts: Cuts;
@@ -97,8 +100,11 @@ export function createFleet(options: FleetOptions): LiveFleet {
   const { plane, keys } = options;
   const ledger = options.ledger ?? openLedger(path.join(options.dataDir, 'fleet.db'));
   const timers = options.timers ?? eventLoop;
+  const ticks = options.ticks ?? (() => performance.now());
+  const moment = (): Moment => ({ nowMs: options.now(), ticks: ticks() });
   const live: Live = {
     options,
+    moment,
     timers,
     ledger,
     cuts: makeCuts(keys.sign, plane.state(), plane.policies()),
@@ -108,7 +114,7 @@ export function createFleet(options: FleetOptions): LiveFleet {
     changes: makeChanges(timers),
     begun: makeChanges(timers, BEGUN_FLUSH_MS),
     queue: makeQueue((session) => {
-      if (isHere(live, session)) pushTo(session, live.cuts.of(session.identity), options.now(), 'everything');
+      if (isHere(live, session)) pushTo(session, live.cuts.of(session.identity), moment(), 'everything');
     }, timers),
     stray: new Map(),
     turnedAway: turnedAwayBook(),
@@ -168,7 +174,7 @@ function catchUp(live: Live, state: PlaneState): void {
 }
 
 function push(live: Live): void {
-  const at = live.options.now();
+  const at = live.moment();
   for (const session of live.sessions.values()) pushTo(session, live.cuts.of(session.identity), at, 'restrictions-only');
   live.queue.add(live.sessions.values());
 }
@@ -197,7 +203,7 @@ function admit(live: Live, { socket, hello, host }: { readonly socket: WebSocket
   live.stray.delete(hello.host);
   live.turnedAway.admitted(hello);
   live.ledger.takeCounter(hello.host, hello.counter, at);
-  const session = makeSession({ socket, hello, host, barred, nowMs: at, timers: live.timers });
+  const session = makeSession({ socket, hello, host, barred, at: live.moment(), timers: live.timers });
   live.sessions.set(name, session);
   live.ledger.seen({ ...session.key, upstream: hello.upstream, atMs: at });
   socket.on('error', () => socket.terminate());
@@ -205,8 +211,8 @@ function admit(live: Live, { socket, hello, host }: { readonly socket: WebSocket
   const wanted = live.cuts.of(session.identity);
   welcome(session, plane.state(), wanted, keys.sign, at);
   hold(live, session, session.link.held);
-  pushTo(session, wanted, at, 'everything');
-  listen(session, { decisions, now, onHeld: (from, held) => hold(live, from, held), onChange: live.changes.note });
+  pushTo(session, wanted, live.moment(), 'everything');
+  listen(session, { decisions, now: live.moment, onHeld: (from, held) => hold(live, from, held), onChange: live.changes.note });
 }
 
 /** Somebody was not let in. Strays are proved, so that there are no more of them than enrolled hosts. */
@@ -257,10 +263,14 @@ function beat(live: Live): void {
   const at = now();
   const header = canonicalJson({ log: state.log, version: state.version, time: at } satisfies LeaseHeader);
   const frame = Buffer.from(signedFrame('heartbeat', header, signHeader(keys.sign, 'lease', header)));
+  const { ticks } = live.moment();
   for (const session of live.sessions.values()) {
-    if (at - session.lastHeardMs > linkLimits.SILENCE_MS) drop(session, 'silent');
-    else if (isSlow(session.link, at)) drop(session, 'slow');
-    else session.socket.send(frame, { binary: false });
+    if (ticks - session.lastHeardTicks > linkLimits.SILENCE_MS) drop(session, 'silent');
+    else if (isSlow(session.link, ticks)) drop(session, 'slow');
+    else {
+      session.leased = { time: at, ticks };
+      session.socket.send(frame, { binary: false });
+    }
   }
   push(live);
 }

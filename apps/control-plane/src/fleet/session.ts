@@ -3,7 +3,7 @@ import { canonicalJson, linkLimits, plainFrame, readUp, signHeader, welcomeFrame
 import type { CloseReason, Held, HelloHeader, ProxyIdentity, SignBytes, UpFrame, WelcomeHeader } from '@portcullis/policy-core';
 import type { WebSocket } from 'ws';
 import type { DecisionStore } from '../decisions/decisions.ts';
-import { acknowledged, openLink, plan, refused } from '../domain/link.ts';
+import { acknowledged, missed, openLink, plan, refused } from '../domain/link.ts';
 import type { Link, Refused, Urgency, Want } from '../domain/link.ts';
 import type { Host, PlaneState } from '../domain/state.ts';
 import type { Timers } from '../timers.ts';
@@ -20,7 +20,12 @@ export interface Session {
   /** The same object until the host's labels change. */
   identity: ProxyIdentity;
   link: Link;
+  /** By the wall clock, for people. */
   lastHeardMs: number;
+  /** By the clock that nobody sets. */
+  lastHeardTicks: number;
+  /** The last lease that it was sent, and when by that clock. */
+  leased: { readonly time: number; readonly ticks: number } | null;
   /** The highest version that it is known to have enforced. */
   enforced: number;
   /** When it first acknowledged what it holds now. */
@@ -35,13 +40,19 @@ export interface Session {
   credit: number;
 }
 
+/** One moment by two clocks: the wall clock, which people read, and one that nobody sets, which says how long something takes. */
+export interface Moment {
+  readonly nowMs: number;
+  readonly ticks: number;
+}
+
 /** A proxy that has proved its host's key, and what it refused before. */
 export interface Arrival {
   readonly socket: WebSocket;
   readonly hello: HelloHeader;
   readonly host: Host;
   readonly barred: ReadonlyMap<string, Refused>;
-  readonly nowMs: number;
+  readonly at: Moment;
   readonly timers: Timers;
 }
 
@@ -52,7 +63,7 @@ const MAX_WAITING_BYTES = 2 * 1024 * 1024;
 /** Decision frames a second: ten thousand decisions. */
 const DECISION_FRAMES_PER_SECOND = 20;
 
-export function makeSession({ socket, hello, host, barred, nowMs, timers }: Arrival): Session {
+export function makeSession({ socket, hello, host, barred, at, timers }: Arrival): Session {
   const held = { policies: hello.policies, restrictions: hello.restrictions, pending: hello.pending, inFlight: 0 };
   return {
     socket,
@@ -61,7 +72,9 @@ export function makeSession({ socket, hello, host, barred, nowMs, timers }: Arri
     hello,
     identity: { server: hello.server, labels: host.labels },
     link: openLink(held, host.since, barred),
-    lastHeardMs: nowMs,
+    lastHeardMs: at.nowMs,
+    lastHeardTicks: at.ticks,
+    leased: null,
     enforced: -1,
     sinceMs: null,
     wants: [],
@@ -73,14 +86,14 @@ export function makeSession({ socket, hello, host, barred, nowMs, timers }: Arri
 }
 
 /** Sends what the link wants sent now; false where the proxy does not read and has been dropped. */
-export function pushTo(session: Session, wanted: Wanted, nowMs: number, urgency: Urgency): boolean {
-  const { link, send } = plan(session.link, wanted, nowMs, urgency);
+export function pushTo(session: Session, wanted: Wanted, at: Moment, urgency: Urgency): boolean {
+  const { link, send } = plan(session.link, wanted, at.ticks, urgency);
   session.link = link;
   if (session.wants.at(-1)?.version !== wanted.version) {
     const { version, policies, restrictions, restrictionsVersion } = wanted;
     session.wants = [...session.wants, { version, policies, restrictions, restrictionsVersion }].slice(-MAX_WANTS);
   }
-  if (send.length > 0) session.offeredMs ??= nowMs;
+  if (send.length > 0) session.offeredMs ??= at.nowMs;
   for (const lane of send) {
     const frame = wanted.frame(lane);
     if (session.socket.bufferedAmount > MAX_WAITING_BYTES + (link.sent.snapshot === null ? 0 : linkLimits.MAX_DOWN_BYTES)) {
@@ -118,7 +131,7 @@ export function drop(session: Session, reason: CloseReason): void {
 
 export interface Hearing {
   readonly decisions: DecisionStore;
-  readonly now: () => number;
+  readonly now: () => Moment;
   /** The proxy said what it holds. */
   readonly onHeld: (session: Session, held: Held) => void;
   /** Something that operators see has changed. */
@@ -129,7 +142,9 @@ export interface Hearing {
 export function listen(session: Session, hearing: Hearing): void {
   const { socket } = session;
   socket.on('message', (data, binary) => {
-    session.lastHeardMs = hearing.now();
+    const at = hearing.now();
+    session.lastHeardMs = at.nowMs;
+    session.lastHeardTicks = at.ticks;
     const frame = binary ? null : readUp(textOf(data));
     if (frame?.ok !== true || frame.value.frame === 'hello') {
       session.linkProblem = frame === null || frame.ok ? 'sent a frame that has no place there' : `sent a frame that cannot be read: ${frame.message}`;
@@ -147,11 +162,12 @@ function hear(session: Session, frame: Exclude<UpFrame, { frame: 'hello' }>, hea
     case 'heartbeat':
       session.credit = DECISION_FRAMES_PER_SECOND * HEARTBEAT_SECONDS;
       session.link = acknowledged(session.link, { policies: frame.policies, restrictions: frame.restrictions, pending: frame.pending, inFlight: frame.inFlight });
+      if (session.leased !== null && frame.heard === session.leased.time) session.link = missed(session.link, session.leased.ticks);
       hearing.onHeld(session, session.link.held);
       return;
     case 'nack':
       session.linkProblem = frame.part === 'link' ? (frame.problems[0] ?? null) : session.linkProblem;
-      if (frame.part !== 'link') session.link = refused(session.link, frame, hearing.now());
+      if (frame.part !== 'link') session.link = refused(session.link, frame, hearing.now().ticks);
       hearing.onChange();
       return;
     case 'decisions':

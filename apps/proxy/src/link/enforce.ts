@@ -96,9 +96,8 @@ export async function startEnforcing({ home, enrolment, seed, server, upstream, 
     });
   /** The old link ends, and another goes on with what is in force. */
   const follow = async (next: Enrolment): Promise<void> => {
-    const { link } = current;
-    const wasStaleMs = link.staleMs();
-    const closed = link.close();
+    const wasStaleMs = current.link.staleMs();
+    const closed = current.link.close();
     const standing = stand(home, next, server, tell);
     standing.lastGood.writeStale(Math.max(wasStaleMs, standing.lastGood.readStale(Date.now())), Date.now());
     closedBy = await enforceLast(gate, standing, tell);

@@ -13,7 +13,7 @@ import { eventLoop } from '../timers.ts';
 import { makeBackoff } from './backoff.ts';
 import { afterLoss, SLOW_REASONS } from './link-state.ts';
 import type { LinkState } from './link-state.ts';
-import { noteState, report, say, staleNow } from './live.ts';
+import { noteState, say, sayHeld, staleNow } from './live.ts';
 import type { Connection, LinkOptions, Live } from './live.ts';
 import { take } from './take.ts';
 
@@ -93,7 +93,7 @@ function connect(live: Live): void {
   const socket = (options.open ?? openSocket)(options.url);
   const asked = options.clocks();
   const nonce = Buffer.from((options.randomBytes ?? randomBytes)(NONCE_BYTES));
-  const connection: Connection = { socket, phase: 'challenge', answer: nonce.toString('base64url'), asked, lastHeardMs: asked.monoMs, pending: 0, problem: null, planeLog: null };
+  const connection: Connection = { socket, phase: 'challenge', answer: nonce.toString('base64url'), asked, lastHeardMs: asked.monoMs, heard: null, pending: 0, problem: null, planeLog: null };
   live.connection = connection;
   socket.on('message', (data, binary) => receive(live, connection, data, binary));
   // `close` always follows.
@@ -150,7 +150,7 @@ function beat(live: Live): void {
   const { connection } = live;
   if (connection === null) return;
   if (now.monoMs - connection.lastHeardMs > linkLimits.SILENCE_MS) return connection.socket.terminate();
-  if (connection.phase === 'linked') say(connection, { frame: 'heartbeat', freshness: staleNow(live) === 0 ? 'fresh' : 'stale', ...report(live) });
+  if (connection.phase === 'linked') sayHeld(live, connection);
 }
 
 function writeStale(live: Live): void {

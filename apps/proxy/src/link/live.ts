@@ -1,6 +1,6 @@
 /** What the link is made of: one record for the link, one for each connection. */
 import { canonicalJson, plainFrame } from '@portcullis/policy-core';
-import type { Held, Read, Restoration, Rotation, SignBytes, UpFrame, Verify } from '@portcullis/policy-core';
+import type { Read, Report, Restoration, Rotation, SignBytes, UpFrame, Verify } from '@portcullis/policy-core';
 import { WebSocket } from 'ws';
 import type { SwappableGate } from '../gate.ts';
 import { holding, staleMs } from '../guard/freshness.ts';
@@ -83,6 +83,8 @@ export interface Connection {
   readonly answer: string;
   asked: Clocks;
   lastHeardMs: number;
+  /** The newest lease that was taken, with everything before it. */
+  heard: number | null;
   /** Frames that wait to be taken. */
   pending: number;
   /** What went wrong with it, where that is known; and the log that the other end speaks for. */
@@ -91,8 +93,13 @@ export interface Connection {
 }
 
 /** What the proxy holds, as acks and heartbeats say it. */
-export function report(live: Live): Held {
-  return { ...held(live.guard), inFlight: live.options.gate.inFlight() };
+export function report(live: Live): Report {
+  return { ...held(live.guard), inFlight: live.options.gate.inFlight(), heard: live.connection?.heard ?? null };
+}
+
+/** Tells the plane what is held now. */
+export function sayHeld(live: Live, connection: Connection): void {
+  say(connection, { frame: 'heartbeat', freshness: staleNow(live) === 0 ? 'fresh' : 'stale', ...report(live) });
 }
 
 /**

@@ -54,7 +54,7 @@ async function linked() {
     boot: 'b', upstream: 'npx s', now: () => 0, staleMs: () => 0, keep: () => undefined, argumentsKey: null, openCounters: () => Promise.reject(new Error('nothing counts here')), closedMessage: 'closed',
   });
   const socket = { readyState: WebSocket.OPEN, send: (text: string) => void said.push(JSON.parse(text) as UpFrame), terminate: () => undefined, close: () => undefined };
-  const connection: Connection = { socket: socket as unknown as WebSocket, phase: 'linked', answer: '', asked: { monoMs: 0, wallMs: 0 }, lastHeardMs: 0, pending: 0, problem: null, planeLog: null };
+  const connection: Connection = { socket: socket as unknown as WebSocket, phase: 'linked', answer: '', asked: { monoMs: 0, wallMs: 0 }, lastHeardMs: 0, heard: null, pending: 0, problem: null, planeLog: null };
   const unused = (): never => {
     throw new Error('no part of this');
   };

@@ -2,10 +2,10 @@
 import { canonicalJson, linkLimits, readDown, signedFrame, signHeader } from '@portcullis/policy-core';
 import type { DownFrame, HelloHeader, Rotation, UpFrame } from '@portcullis/policy-core';
 import { anchored, isAhead, leaseAgeMs, leased, ticked } from '../guard/freshness.ts';
-import { adopt, held, welcomed } from '../guard/guard.ts';
+import { adopt, coherentVersion, held, welcomed } from '../guard/guard.ts';
 import type { Effective, GuardState, PolicyFrame } from '../guard/guard.ts';
 import { blame } from './blame.ts';
-import { inForce, noteHeld, noteState, report, say } from './live.ts';
+import { inForce, noteHeld, noteState, report, say, sayHeld } from './live.ts';
 import type { Connection, Live } from './live.ts';
 
 /** Reads, verifies and obeys one frame; resolves when that is done. */
@@ -157,6 +157,9 @@ function lease(live: Live, connection: Connection, signed: { readonly log: strin
   const ahead = isAhead(live.freshness, signed, now);
   live.freshness = ticked(leased(live.freshness, signed, now), now);
   noteHeld(live);
+  connection.heard = signed.time;
+  // Frames come one after the other: what would have brought this head is not on its way any more, unless it is still to be sent (W7).
+  if (signed.version > (coherentVersion(live.guard) ?? -1)) sayHeld(live, connection);
   if (ahead || leaseAgeMs(live.freshness, now) > linkLimits.FRESH_MS) {
     live.options.tell('a clock moved, here or on the plane: connecting again to learn the time');
     connection.socket.terminate();

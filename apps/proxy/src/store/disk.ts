@@ -2,10 +2,13 @@
  * The few things that last good records ask of a file system. A face of its own, because what a crash leaves behind can only be tried
  * on a disk that can be crashed. Everything throws what Node throws.
  */
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { open, readdir, rename, rm } from 'node:fs/promises';
 
 export interface Disk {
+  /** A name that no process has given yet, for what is not finished. */
+  unusedName(): string;
   makeFolder(folder: string): void;
   names(folder: string): readonly string[];
   /** Throws where the file is larger than `most` bytes. */
@@ -31,6 +34,7 @@ const OWNER_ONLY = 0o600;
 const OWNER_ONLY_DIRECTORY = 0o700;
 
 export const fileSystem: Disk = {
+  unusedName: () => randomUUID(),
   makeFolder: (folder) => void mkdirSync(folder, { recursive: true, mode: OWNER_ONLY_DIRECTORY }),
   names: (folder) => readdirSync(folder),
   read: (file, most) => {

@@ -251,10 +251,12 @@ function forgetfulDisk(): ForgetfulDisk {
     forgetful.onStep();
     return Promise.resolve();
   };
+  let unfinished = 0;
   const unused = (): never => {
     throw new Error('records are not stored so');
   };
-  const reading = (now: () => Names): Pick<Disk, 'makeFolder' | 'names' | 'read' | 'ageMs' | 'remove' | 'create' | 'rename'> => ({
+  const reading = (now: () => Names): Pick<Disk, 'unusedName' | 'makeFolder' | 'names' | 'read' | 'ageMs' | 'remove' | 'create' | 'rename'> => ({
+    unusedName: () => `unfinished-${++unfinished}`,
     makeFolder: () => undefined,
     names: () => [...now().keys()],
     read: (file) => Buffer.from(now().get(file.slice(1))?.bytes ?? unused()),

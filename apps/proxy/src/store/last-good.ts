@@ -5,7 +5,6 @@
  * highest versions stay. Restrictions must not: only the newest set stays, twice, and a file beside it, whose name is all it has to say,
  * tells which one that is. Without either, or with another one, nothing is permitted.
  */
-import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { digestOf } from '@portcullis/policy-core';
 import type { PartName } from '@portcullis/policy-core';
@@ -68,7 +67,7 @@ export function openLastGood(directory: string, disk: Disk = fileSystem): LastGo
     const bytes = Buffer.from(`${digestOf(text)}\n${text}`, 'utf8');
     const copies = kind === 'restrictions' ? [0, 1] : [0];
     for (const copy of copies) {
-      const unfinished = join(directory, `${randomUUID()}.tmp`);
+      const unfinished = join(directory, `${disk.unusedName()}.tmp`);
       await disk.writeDurably(unfinished, bytes);
       await disk.renameLater(unfinished, join(directory, `${name}.${copy}`));
     }
@@ -224,7 +223,7 @@ function readStale(disk: Disk, directory: string, nowMs: number): number {
 
 /** Best effort and not durable: what a power cut loses is half a minute of a stale time. */
 function writeStale(disk: Disk, directory: string, staleMs: number, nowMs: number): void {
-  const unfinished = join(directory, `${randomUUID()}.tmp`);
+  const unfinished = join(directory, `${disk.unusedName()}.tmp`);
   try {
     disk.create(unfinished, JSON.stringify({ staleMs, writtenAtMs: nowMs }));
     disk.rename(unfinished, join(directory, STALE_FILE));

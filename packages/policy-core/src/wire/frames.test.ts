@@ -75,8 +75,8 @@ describe('frames', () => {
   it('up frames are read back as they were written', () => {
     const mark = { version: 7, digest };
     const frames = [
-      { frame: 'ack', policies: mark, restrictions: null, pending: true, inFlight: 3 },
-      { frame: 'heartbeat', freshness: 'stale', policies: null, restrictions: mark, pending: false, inFlight: 0 },
+      { frame: 'ack', policies: mark, restrictions: null, pending: true, inFlight: 3, heard: null },
+      { frame: 'heartbeat', freshness: 'stale', policies: null, restrictions: mark, pending: false, inFlight: 0, heard: 1_700_000_000_000 },
       { frame: 'nack', part: 'policies', digest, kind: 'unsupported', problems: ['p'] },
       { frame: 'goodbye' },
     ] as const;

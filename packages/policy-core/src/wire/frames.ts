@@ -133,11 +133,17 @@ export interface Held {
   readonly inFlight: number;
 }
 
+/** What a proxy says of itself, and how far it has listened: whatever came before the lease of this plane time was taken, or was lost (W7). */
+export interface Report extends Held {
+  /** Null before the first lease of this connection. */
+  readonly heard: number | null;
+}
+
 export type UpFrame =
   | ({ readonly frame: 'hello'; readonly signed: HelloHeader } & Signed)
-  | ({ readonly frame: 'ack' } & Held)
+  | ({ readonly frame: 'ack' } & Report)
   | { readonly frame: 'nack'; readonly part: PartName | 'link'; readonly digest: string | null; readonly kind: NackKind; readonly problems: readonly string[] }
-  | ({ readonly frame: 'heartbeat'; readonly freshness: 'fresh' | 'stale' | 'expired' } & Held)
+  | ({ readonly frame: 'heartbeat'; readonly freshness: 'fresh' | 'stale' | 'expired' } & Report)
   | { readonly frame: 'decisions'; readonly rows: readonly DecisionRow[] }
   | { readonly frame: 'goodbye' };
 
@@ -196,10 +202,10 @@ const rawDown = tagged<DownFrame | RawSigned>('frame', {
   goodbye: object({ frame: exactly('goodbye'), reason: text(MAX_PROBLEM_CHARS), retryAfterMs: list(whole(), 2) }),
 });
 
-const held = { policies: mark, restrictions: mark, pending: boolean, inFlight: whole() };
+const report = { policies: mark, restrictions: mark, pending: boolean, inFlight: whole(), heard: nullable(whole()) };
 const rawUp = tagged<Exclude<UpFrame, { frame: 'hello' }> | RawSigned>('frame', {
   hello: signedShape('hello'),
-  ack: object({ frame: exactly('ack'), ...held }),
+  ack: object({ frame: exactly('ack'), ...report }),
   nack: object({
     frame: exactly('nack'),
     part: oneOf([...PARTS, 'link']),
@@ -207,7 +213,7 @@ const rawUp = tagged<Exclude<UpFrame, { frame: 'hello' }> | RawSigned>('frame', 
     kind: oneOf(['unsupported', 'invalid', 'transient']),
     problems: list(text(MAX_PROBLEM_CHARS), MAX_NACK_PROBLEMS),
   }),
-  heartbeat: object({ frame: exactly('heartbeat'), freshness: oneOf(['fresh', 'stale', 'expired']), ...held }),
+  heartbeat: object({ frame: exactly('heartbeat'), freshness: oneOf(['fresh', 'stale', 'expired']), ...report }),
   decisions: object({ frame: exactly('decisions'), rows: list(decisionRow, MAX_BATCH_ROWS) }),
   goodbye: object({ frame: exactly('goodbye') }),
 });
