@@ -10,7 +10,7 @@ function policy(id: string, text = ''): Policy {
   return parsed.policy;
 }
 
-const lines = (policies: readonly Policy[], home?: string): readonly string[] => firstProxyLines({ policies, directory: '/etc/policies', cwd: '/home/ada', home });
+const lines = (policies: readonly Policy[], home?: string): readonly string[] => firstProxyLines({ policies, directory: '/etc/policies', cwd: '/home/ada', userHome: '/home/ada', home });
 const serverIn = (policies: readonly Policy[]): string | undefined => /--server (\S+)/.exec(lines(policies).join('\n'))?.[1];
 
 describe('the first proxy', () => {
@@ -42,13 +42,13 @@ describe('the first proxy', () => {
   });
 
   it('joins by name where npx finds the program, and is wrapped by its path, since agents start it from anywhere', () => {
-    const [, join, wrap] = firstProxyLines({ policies: [policy('filesystem.yaml')], directory: '/etc/policies', cwd: path.resolve(import.meta.dirname, '../..'), home: undefined });
+    const [, join, wrap] = firstProxyLines({ policies: [policy('filesystem.yaml')], directory: '/etc/policies', cwd: path.resolve(import.meta.dirname, '../..'), userHome: '/home/ada', home: undefined });
     expect(join).toBe('  npx --no portcullis-proxy join --local');
-    expect(wrap).toMatch(/^ {2}node \/.*\/bin\/portcullis-proxy\.js --server filesystem -- npx -y @modelcontextprotocol\/server-filesystem \//);
+    expect(wrap).toMatch(/^ {2}mkdir -p \/home\/ada\/portcullis-project && node \/.*\/bin\/portcullis-proxy\.js --server filesystem -- npx -y @modelcontextprotocol\/server-filesystem \/home\/ada\/portcullis-project$/);
   });
 
   it('is given the home of the plane', () => {
-    for (const line of lines([], '/tmp/my home').slice(-2)) expect(line).toMatch(/^ {2}PORTCULLIS_HOME='\/tmp\/my home' node /);
+    for (const line of lines([], '/tmp/my home').slice(-2)) expect(line).toMatch(/^ {2}(?:mkdir -p \S+ && )?PORTCULLIS_HOME='\/tmp\/my home' node /);
     expect(lines([]).join('\n')).not.toContain('PORTCULLIS_HOME');
   });
 });

@@ -12,22 +12,27 @@ export interface FirstProxy {
   /** The policy directory. */
   readonly directory: string;
   readonly cwd: string;
+  /** Of whoever started the plane. */
+  readonly userHome: string;
   /** PORTCULLIS_HOME, where the plane was given one: the proxy must be given the same. */
   readonly home: string | undefined;
 }
 
 /** The lines: this machine joins, a first server is wrapped, and before that a policy where none admits any. */
-export function firstProxyLines({ policies, directory, cwd, home }: FirstProxy): readonly string[] {
+export function firstProxyLines({ policies, directory, cwd, userHome, home }: FirstProxy): readonly string[] {
   const admitting = [...policies].filter(({ admits }) => admits);
   const server = admitting.some((policy) => names(policy, EXAMPLE)) ? EXAMPLE : admitting.map(nameIn).find((name) => name !== '');
   const given = home === undefined || home === '' ? '' : `PORTCULLIS_HOME=${quoted(home)} `;
-  const command = server === undefined || server === EXAMPLE ? `npx -y @modelcontextprotocol/server-filesystem ${quoted(cwd)}` : 'COMMAND ARGS…';
+  const isExample = server === undefined || server === EXAMPLE;
+  // A directory of its own: the one that this runs in may hold the policies, which no agent should edit.
+  const project = quoted(path.join(userHome, 'portcullis-project'));
+  const command = isExample ? `npx -y @modelcontextprotocol/server-filesystem ${project}` : 'COMMAND ARGS…';
   return [
     'No host has joined yet. To guard a first MCP server on this machine:',
     ...(server === undefined ? [`  No policy here admits a server, so every call would be denied. Save one first, as ${path.join(directory, `${EXAMPLE}.yaml`)}:`, ...FIRST_POLICY.map((line) => `    ${line}`)] : []),
     `  ${given}${isFoundFrom(cwd) ? NAMED : proxyProgram()} join --local`,
     // Agents start it from anywhere, so that only the whole path will do.
-    `  ${given}${proxyProgram()} --server ${quoted(server ?? EXAMPLE)} -- ${command}`,
+    `  ${isExample ? `mkdir -p ${project} && ` : ''}${given}${proxyProgram()} --server ${quoted(server ?? EXAMPLE)} -- ${command}`,
   ];
 }
 

@@ -3,6 +3,7 @@
  * code 1; afterwards only a signal ends it. At the end proxies hear it first, and the announcement on this machine goes last, so
  * that nobody is told that no plane runs while one still does.
  */
+import { homedir } from 'node:os';
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { proveIdentity } from '@portcullis/policy-core';
@@ -134,7 +135,7 @@ function voiceOf(config: ServeConfig, terminal: Terminal) {
     },
     firstProxy: (plane: Plane): void => {
       if (config.json || plane.state().hosts.size > 0) return;
-      for (const line of firstProxyLines({ policies: plane.policies().values(), directory: config.policies, cwd: terminal.cwd, home: terminal.env['PORTCULLIS_HOME'] })) terminal.out(printable(line));
+      for (const line of firstProxyLines({ policies: plane.policies().values(), directory: config.policies, cwd: terminal.cwd, userHome: homedir(), home: terminal.env['PORTCULLIS_HOME'] })) terminal.out(printable(line));
     },
     bug: (error: unknown): void => {
       if (error instanceof LogUnavailable || error instanceof DamagedLog) terminal.err(`portcullis: ${error.message}`);
