@@ -128,10 +128,14 @@ describe('what happens on the way', () => {
     }
   });
 
-  it.each([false, true])('[F4] a file written in two halves 100 ms apart is never offered by half, though the half is valid (pollOnly %s)', async (pollOnly) => {
+  it.each([
+    [false, 'what the file held is in force', undefined],
+    [true, 'what the file held is in force', undefined],
+    [false, 'what is in force is less: the file was refused, or rolled back', { bytes: 1 }],
+  ])('[F4] a file written in two halves 100 ms apart is never offered by half, though the half is valid (pollOnly %s; %s)', async (pollOnly, _what, inForce) => {
     const rules = Array.from({ length: 40 }, (_, n) => `  tool_${n}: { rules: [{ action: deny }] }\n`);
     const [half, rest] = [`version: "1"\ntools:\n${rules.slice(0, 20).join('')}`, rules.slice(20).join('')];
-    await open({ pollOnly, before: (directory) => writeFileSync(join(directory, 'a.yaml'), half + rest) });
+    await open({ pollOnly, before: (directory) => writeFileSync(join(directory, 'a.yaml'), half + rest), ...(inForce === undefined ? {} : { watch: { inForce: () => inForce } }) });
     for (let round = 0; round < 3; round++) {
       const text = `${half}${rest}  last_${round}: { rules: [{ action: deny }] }\n`;
       truncateSync(scene.path('a.yaml'));

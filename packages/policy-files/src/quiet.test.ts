@@ -4,7 +4,7 @@ import type { Change } from './quiet.ts';
 import type { FileSighting } from './sighting.ts';
 
 const file = (over: Partial<FileSighting> = {}): FileSighting => ({ kind: 'file', path: '/p/a.yaml', stamp: '1', inode: 'old', size: 100, movedIn: false, ...over });
-const quiet = (over: Partial<Change> = {}) => quietOf({ before: file(), now: file({ stamp: '2' }), evidence: 'written', inForceBytes: 100, afterFailure: false, ...over });
+const quiet = (over: Partial<Change> = {}) => quietOf({ before: file(), now: file({ stamp: '2' }), evidence: 'written', knownBytes: 100, afterFailure: false, ...over });
 
 describe('[F4] how long a change must be quiet', () => {
   it.each<[string, number, Partial<Change>]>([
@@ -20,7 +20,7 @@ describe('[F4] how long a change must be quiet', () => {
     ['another file, created and written, smaller', DOUBTFUL_MS, { now: file({ inode: 'new', size: 9 }) }],
     ['another file, of which no event came at all', REWRITTEN_MS, { now: file({ inode: 'new' }), evidence: undefined }],
     ['the same file, whatever its times say', REWRITTEN_MS, { now: file({ movedIn: true }), evidence: 'moved' }],
-    ['a new file', REWRITTEN_MS, { before: undefined, inForceBytes: undefined }],
+    ['a new file', REWRITTEN_MS, { before: undefined, knownBytes: undefined }],
     ['gone', REMOVED_MS, { now: undefined }],
     ['gone, just after the directory was', REMOVED_AFTER_FAILURE_MS, { now: undefined, afterFailure: true }],
   ])('%s: %d ms', (_what, ms, change) => {

@@ -28,8 +28,8 @@ export interface Change {
   readonly before: Sighting | undefined;
   readonly now: Sighting | undefined;
   readonly evidence: Evidence;
-  /** Size of what is in force under this id. */
-  readonly inForceBytes: number | undefined;
+  /** Size of what is in force under this id or of what the file last held, whichever is more. */
+  readonly knownBytes: number | undefined;
   /** Whether the directory as a whole has just come back. */
   readonly afterFailure: boolean;
 }
@@ -41,7 +41,7 @@ export function quietOf(change: Change): number {
   if (now.kind === 'problem') return REMOVED_MS;
   if (now.size === 0) return DOUBTFUL_MS;
   if (isMovedIn(change, now)) return RENAMED_MS;
-  if (change.inForceBytes !== undefined && now.size < change.inForceBytes) return DOUBTFUL_MS;
+  if (change.knownBytes !== undefined && now.size < change.knownBytes) return DOUBTFUL_MS;
   return now.size > LARGE_BYTES ? REWRITTEN_LARGE_MS : REWRITTEN_MS;
 }
 

@@ -191,9 +191,11 @@ function sawEach(state: SettleState, ids: Iterable<string>, see: (id: string) =>
       pending.delete(id); // nobody was told of anything else
       continue;
     }
-    const inForceBytes = look.inForce(id)?.bytes ?? (settled?.file.kind === 'content' ? settled.file.bytes.length : undefined);
+    // What is in force may be less than what the file held last: the file was refused, or something else was put in force.
+    const sizes = [look.inForce(id)?.bytes, settled?.file.kind === 'content' ? settled.file.bytes.length : undefined].filter((size) => size !== undefined);
+    const knownBytes = sizes.length === 0 ? undefined : Math.max(...sizes);
     const before = waiting?.last ?? atRest(settled);
-    const change = { before, now, evidence: waiting?.evidence, inForceBytes, afterFailure: look.at - state.recoveredAt <= RECOVERY_MS };
+    const change = { before, now, evidence: waiting?.evidence, knownBytes, afterFailure: look.at - state.recoveredAt <= RECOVERY_MS };
     // A change that an event told is as old as the event; one that only a look finds may have happened just before it.
     const told = known === 'hinted' && now?.kind === 'file' && !look.isBack;
     const changedAt = told && waiting !== undefined ? waiting.hintedAt : look.at;
