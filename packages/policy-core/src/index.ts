@@ -1,5 +1,6 @@
 export type { Call, CallContext, Decision, Determinant, Outcome, Reason } from './call.ts';
 export { REASONS } from './call.ts';
+export { askedBy } from './carriers.ts';
 export type { CounterKey, CounterStore, Receipt, Reservation, ReserveOutcome } from './counter.ts';
 export { InexactNumber } from './json.ts';
 export type { JsonObject, JsonValue } from './json.ts';

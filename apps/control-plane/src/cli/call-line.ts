@@ -1,5 +1,5 @@
 /** One line of `portcullis eval --calls`: a call, and what else its decision may depend on. */
-import { InexactNumber, parseStrict, rfc3339Ms } from '@portcullis/policy-core';
+import { InexactNumber, askedBy, parseStrict, rfc3339Ms } from '@portcullis/policy-core';
 import type { Call, JsonObject, JsonValue, Outcome } from '@portcullis/policy-core';
 
 /** As the proxy: deeper arguments are refused there too. */
@@ -8,10 +8,6 @@ const LIMITS = { maxDepth: 128, maxValues: 1_000_000 };
 const KINDS = ['tool', 'method', 'uri', 'prompt'] as const;
 const KEYS: ReadonlySet<string> = new Set([...KINDS, 'arguments', 'server', 'labels', 'client', 'at', 'outcome']);
 const OUTCOMES: readonly JsonValue[] = ['ok', 'error', 'tool_error', 'none'] satisfies readonly Outcome[];
-/** How a call of these methods is asked. Judged by the method alone it could pass where its tool, resource or prompt is denied. */
-const ASKED_OTHERWISE: ReadonlyMap<string, string> = new Map([
-  ['tools/call', 'tool'], ['prompts/get', 'prompt'], ['resources/read', 'uri'], ['resources/subscribe', 'uri'], ['resources/unsubscribe', 'uri'],
-]);
 
 export interface AskedCall {
   readonly call: Call;
@@ -74,8 +70,8 @@ function callOf(asked: JsonObject): Call | string {
 
 /** Why a method says less than what policies decide about; null where it does not. */
 function namesMore(method: string, given: JsonObject): string | null {
-  const key = ASKED_OTHERWISE.get(method);
-  if (key !== undefined) return `${method} is asked as {${JSON.stringify(key)}: …}, because policies decide about what it names`;
+  const key = askedBy(method);
+  if (key !== null) return `${method} is asked as {${JSON.stringify(key)}: …}, because policies decide about what it names`;
   if (method === 'completion/complete' && Object.hasOwn(given, 'ref')) return 'a completion is judged as its method and as the prompt or resource that its ref names: ask both, the method without ref';
   if (method === 'subscriptions/listen' && Object.keys(given).length > 0) return 'each resource that subscriptions/listen names is judged: ask it as {"uri": …}, and the method without arguments';
   return null;

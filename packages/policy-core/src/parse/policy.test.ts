@@ -278,6 +278,7 @@ describe('tests in a policy', () => {
     '{ name: n, call: { tool: t, uri: u }, expect: allow }', '{ name: n, call: { tool: t }, expect: allow, rule: five }', '{ name: n, call: { tool: t }, expect: deny, rule: six hundred }',
     '{ name: n, call: { tool: t }, expect: allow, at: noon }', '{ name: n, calls: [{ tool: t, times: 0 }], expect: allow }', '{ name: n, calls: [{ tool: t, times: 1001 }], expect: allow }',
     '{ name: n, call: { tool: t, arguments: { x: .inf } }, expect: allow }', '{ name: n, call: { tool: t }, expect: maybe }',
+    ...['tools/call', 'prompts/get', 'resources/read', 'resources/subscribe', 'resources/unsubscribe', 'initialize', 'tools/list', 'notifications/cancelled'].map((method) => `{ name: n, call: { method: ${method} }, expect: allow }`),
   ])('are refused where they say too little or too much: %s', (text) => {
     const { problems } = parse(`${HEAD}tools: { t: { rules: [{ name: five, rate_limit: 5/hour }] } }\ntests:\n  - ${text}\n`);
     expect(problems.map(({ code }) => code)).toEqual(['TEST']);

@@ -1,4 +1,6 @@
 /** The tests that a policy carries about itself: calls, and what must become of them. */
+import { askedBy } from '../carriers.ts';
+import { isPlumbing } from '../plumbing.ts';
 import type { Policy, PolicyTest, PolicyTestCall, PolicyTestStep, PolicyValue } from '../policy.ts';
 import { quote } from '../problem.ts';
 import { EFFECTS, OUTCOMES } from '../schema/tables.ts';
@@ -113,7 +115,17 @@ function readCall(node: MapNode, findings: Findings): PolicyTestCall | null {
       return { kind: 'resource', uri: name };
     case 'method':
       if (args !== null) findings.error('TEST', placeOf(node, 'arguments'), 'a test of a method has no arguments: remove them');
+      checkMethod(name, valuePlaceOf(node, 'method'), findings);
       return { kind: 'method', method: name };
+  }
+}
+
+/** A test of a method shows nothing where policies decide about what the method names, or about nothing at all. */
+function checkMethod(method: string, offset: number, findings: Findings): void {
+  const key = askedBy(method);
+  if (key !== null) findings.error('TEST', offset, `${quote(method)} is decided by what it names: write \`call: { ${key}: … }\``);
+  else if (isPlumbing('client', 'request', method) || isPlumbing('client', 'notification', method)) {
+    findings.error('TEST', offset, `${quote(method)} keeps a session going and always passes, whatever a policy says: remove the test`);
   }
 }
 
