@@ -7,7 +7,7 @@ import type { BootRecord } from '../decisions/decisions.ts';
 import type { Outstanding } from '../domain/outstanding.ts';
 import type { HeldContent, Host, PlaneState, Refused } from '../domain/state.ts';
 import type { Fleet, ProxyView, TurnedAway } from '../fleet/fleet.ts';
-import type { Unrecorded } from '../follow.ts';
+import type { Unrecorded } from '../offering.ts';
 import type { Storage } from '../plane.ts';
 import type { ApiParts } from './parts.ts';
 
