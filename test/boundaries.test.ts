@@ -55,7 +55,7 @@ const BOUNDARIES: readonly Boundary[] = [
 /** Some outside things belong to one place. */
 const OWNED: readonly { readonly module: RegExp; readonly by: RegExp; readonly because: string }[] = [
   { module: /^better-sqlite3$/, by: /^apps\/(control-plane\/src\/(log|decisions|fleet)\/|proxy\/src\/store\/)/, because: 'SQL is known to the stores only' },
-  { module: /^node:fs/, by: /^packages\/policy-files\/src\/|^apps\/(control-plane\/src\/(log|cli|decisions|fleet)\/|control-plane\/src\/(api\/write-back|[a-z-]+)\.ts|proxy\/src\/(store|host)\/|proxy\/src\/(link\/footing|alone\/place)|proxy\/src\/[a-z-]+\.ts)/, because: 'files are read and written at the edges, never in what decides' },
+  { module: /^node:fs/, by: /^packages\/policy-files\/src\/|^apps\/(control-plane\/src\/(log|cli|decisions|fleet)\/|control-plane\/src\/(api\/write-back|[a-z-]+)\.ts|proxy\/src\/(store|host|doctor)\/|proxy\/src\/(link\/footing|alone\/place)|proxy\/src\/[a-z-]+\.ts)/, because: 'files are read and written at the edges, never in what decides' },
   { module: /^commander$/, by: /^apps\/control-plane\/src\/(cli\/|main)/, because: 'the command line is read in one place' },
   { module: /^@hono\/|^hono/, by: /^apps\/control-plane\/src\/(api\/|serve|join)/, because: 'HTTP is spoken in one place' },
 ];

@@ -31,7 +31,7 @@ describe('the command line of portcullis-proxy', () => {
     ['join --plane https://p', '--token-file FILE'],
     ['join --token-file t', '--plane URL'],
     ['join --local --plane x', '--local and --plane'],
-    ['join --local --json', '--json means nothing with `join`: it belongs with `status`'],
+    ['join --local --json', '--json means nothing with `join`: it belongs with `status` and with `doctor`'],
     ['status more', '`more` is one word too many'],
     ['staus', 'Did you mean `status`?'],
     ['npx server', 'portcullis-proxy -- npx server'],

@@ -10,7 +10,7 @@ export type Plan =
   | { readonly kind: 'join'; readonly url: string; readonly tokenFile: string; readonly name: string | null; readonly home: string }
   | { readonly kind: 'join-local'; readonly name: string | null; readonly home: string }
   | { readonly kind: 'trust'; readonly log: string; readonly home: string }
-  | { readonly kind: 'status'; readonly json: boolean; readonly home: string }
+  | { readonly kind: 'status' | 'doctor'; readonly json: boolean; readonly home: string }
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
   | { readonly kind: 'usage'; readonly message: string };
@@ -28,6 +28,7 @@ Usage:
   portcullis-proxy join --local                         enrol with the plane that runs on this machine
   portcullis-proxy trust LOG                            follow the plane to another log, after it came back from a backup
   portcullis-proxy status [--json]                      what is in force here, for which servers, since when
+  portcullis-proxy doctor [--json]                      what is wrong on this host, and what to do
 
 Options:
   --server NAME   the name that policies speak about (default: made from the command or URL)
@@ -73,7 +74,8 @@ function planOf(words: Understood, wrapped: readonly string[] | null, home: stri
     case 'join':
       return joinPlan(words, home);
     case 'status':
-      return { kind: 'status', json: words.has('json'), home };
+    case 'doctor':
+      return { kind: command, json: words.has('json'), home };
   }
 }
 

@@ -6,7 +6,7 @@
 import { parseArgs } from 'node:util';
 import { nearest } from '@portcullis/policy-core';
 
-export type CommandName = 'wrap' | 'join' | 'trust' | 'status';
+export type CommandName = 'wrap' | 'join' | 'trust' | 'status' | 'doctor';
 
 interface Flag {
   /** What follows it, as the help has it; null for a switch. */
@@ -25,12 +25,12 @@ const FLAGS = {
   'token-file': { takes: 'FILE', of: ['join'] },
   local: { takes: null, of: ['join'] },
   name: { takes: 'NAME', of: ['join'] },
-  json: { takes: null, of: ['status'] },
+  json: { takes: null, of: ['status', 'doctor'] },
 } as const satisfies Readonly<Record<string, Flag>>;
 
 export type FlagName = keyof typeof FLAGS;
 
-const COMMANDS: ReadonlySet<string> = new Set<CommandName>(['join', 'trust', 'status']);
+const COMMANDS: ReadonlySet<string> = new Set<CommandName>(['join', 'trust', 'status', 'doctor']);
 const OPTIONS = Object.fromEntries(Object.entries(FLAGS).map(([name, { takes }]) => [name, { type: takes === null ? 'boolean' : 'string' } as const]));
 const KNOWN: ReadonlyMap<string, Flag> = new Map(Object.entries(FLAGS));
 

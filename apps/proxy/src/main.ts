@@ -39,6 +39,12 @@ async function perform(plan: Plan): Promise<number> {
       process.stdout.write(plan.json ? `${JSON.stringify(status)}\n` : describeStatus(status, Date.now()));
       return status.enrolment === null && status.alone.length === 0 ? EXIT.refused : EXIT.ok;
     }
+    case 'doctor': {
+      const { describeDiagnosis, diagnose } = await import('./doctor/doctor.ts');
+      const diagnosis = await diagnose(plan.home, () => Date.now(), isAlive);
+      process.stdout.write(plan.json ? `${JSON.stringify(diagnosis)}\n` : describeDiagnosis(diagnosis));
+      return diagnosis.ok ? EXIT.ok : EXIT.refused;
+    }
     case 'help':
       process.stdout.write(HELP);
       return EXIT.ok;
