@@ -6,7 +6,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { refuse } from './answer.ts';
 import type { Api, Bindings, Operator, Variables } from './parts.ts';
-import { leastRole, permits } from './permissions.ts';
+import { leastRole, whyNot } from './permissions.ts';
 import type { Action } from './permissions.ts';
 
 type Shape = z.ZodObject;
@@ -95,10 +95,8 @@ function idempotencyKey(header: string | undefined): { readonly ok: true; readon
 
 function permit(action: Action) {
   return async (c: Context<{ Variables: Variables; Bindings: Bindings }>, next: () => Promise<void>): Promise<Response | undefined> => {
-    const { role, name } = c.get('operator').token;
-    if (!permits(role, action)) {
-      return refuse('forbidden', `The token ${JSON.stringify(name)} has the role ${role}; this needs ${leastRole(action)}.`);
-    }
+    const refused = whyNot(c.get('operator').token, action);
+    if (refused !== null) return refuse('forbidden', refused);
     await next();
     return undefined;
   };

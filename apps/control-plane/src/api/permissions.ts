@@ -38,3 +38,8 @@ export function permits(role: Role, action: Action): boolean {
 export function leastRole(action: Action): Role {
   return LEAST[action];
 }
+
+/** Why the holder of this token may not do `action`; null where it may. */
+export function whyNot({ role, name }: { readonly role: Role; readonly name: string }, action: Action): string | null {
+  return permits(role, action) ? null : `The token ${JSON.stringify(name)} has the role ${role}; this needs ${leastRole(action)}.`;
+}

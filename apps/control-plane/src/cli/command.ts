@@ -40,9 +40,19 @@ function rendered<T>(value: T, lines: (value: T) => readonly string[]): readonly
 }
 
 /** Says why it did not work, on standard error, with the next thing to try. */
-export function fail(failure: Failure, options: PlaneOptions, terminal: Terminal): ExitCode {
-  const { exit, message, code } = failure;
-  const hint = code === 'forbidden' && (options.as ?? 'responder') === 'responder' ? ' Add --as admin if you may decide this.' : '';
-  terminal.err(options.json === true ? JSON.stringify({ error: { code: code ?? 'unreachable', message: message + hint } }) : message + hint);
+export function fail({ exit, message, code }: Failure, options: PlaneOptions, terminal: Terminal): ExitCode {
+  return complain(exit, code ?? 'unreachable', message + (code === 'forbidden' ? forbiddenHint(options, terminal) : ''), options, terminal);
+}
+
+/** A complaint on standard error, as the one line of JSON that --json promises or as lines for people; each is plain already. */
+export function complain(exit: ExitCode, code: string, message: string | readonly string[], options: PlaneOptions, terminal: Terminal): ExitCode {
+  const lines = typeof message === 'string' ? [message] : message;
+  terminal.err(options.json === true ? JSON.stringify({ error: { code, message: lines.map((line) => line.trim()).join(' ') } }) : lines.join('\n'));
   return exit;
+}
+
+/** Whose token was too weak decides what helps: --as chooses between this machine's own tokens only. */
+function forbiddenHint(options: PlaneOptions, { env }: Terminal): string {
+  if ((env['PORTCULLIS_URL'] ?? '') !== '') return ' The token is that of PORTCULLIS_TOKEN; ask whoever has such a role, or an admin for a token with it.';
+  return (options.as ?? 'responder') === 'responder' ? ' Add --as admin if you may decide this.' : '';
 }

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { collect, duration, labelGlob, moment, wholeNumber } from './arguments.ts';
 import type { PlaneOptions } from './command.ts';
 import type { Setting } from './program.ts';
-import { lift, restrict } from './restrictions.ts';
+import { lift, lockdown, restrict } from './restrictions.ts';
 import type { LiftOptions, RestrictOptions } from './restrictions.ts';
 import { enforced, hosts, proxies, status } from './status.ts';
 import type { EnforcedOptions, StatusOptions } from './status.ts';
@@ -52,10 +52,10 @@ function addGate({ program, terminal, exit }: Setting): void {
       .option('--label <key=glob>', 'hosts with this label only (repeatable)', labelGlob)
       .option('--ttl <duration>', 'ends by itself: 30m, 1h, 2d', duration)
       .option('--timeout <duration>', 'how long to wait for the fleet (default 10s)', duration);
-  selecting(program.command('lockdown').description('deny everything, now; exit 0 when every connected proxy enforces it')).action(async (options: RestrictOptions) => exit(await restrict(options, terminal)));
+  selecting(program.command('lockdown').description('deny everything, now; exit 0 when every connected proxy enforces it')).action(async (options: RestrictOptions) => exit(await lockdown(options, terminal)));
   selecting(program.command('restrict').description('deny some tools, or all but reading, now'))
-    .option('--tool <glob>', 'these tools only (repeatable); without it every method', collect)
-    .option('--read-only', 'what policies list under read_only still passes')
+    .option('--tool <glob>', 'deny these tools (repeatable)', collect)
+    .option('--read-only', 'deny all, or of --tool all, but what policies list under read_only')
     .action(async (options: RestrictOptions) => exit(await restrict(options, terminal)));
   asking(program.command('lift').description('end a restriction; says what becomes possible again and asks'))
     .argument('<id>', 'as `portcullis status` shows it')

@@ -188,6 +188,25 @@ describe('what answers where PORTCULLIS_URL points', () => {
   });
 });
 
+describe('a token', () => {
+  const refuse = () => listener((request, url) => (nonceOf(request) === null ? null : prove(nonceOf(request) ?? '', url)), (_request, response) => {
+    response.writeHead(401, { 'content-type': 'application/json' }).end('{"error":{"code":"unauthorized","message":"A valid operator token is needed."}}');
+  });
+
+  it('[O3] that the plane does not know is named by where it is from', async () => {
+    const { url } = await refuse();
+    expect(await command(STATUS, { PORTCULLIS_URL: url, PORTCULLIS_TOKEN: 'pcop_x' })).toMatchObject({ code: 4, err: expect.stringMatching(/does not know the token in PORTCULLIS_TOKEN: .*token create/) as string });
+    announce(url);
+    expect(await command(['status', '--as', 'admin'])).toMatchObject({ code: 4, err: expect.stringContaining(`does not know the token in ${join(home, 'admin')}`) as string });
+  });
+
+  it('[O3] that no header could carry is refused before anything is asked', async () => {
+    const { url, requests } = await refuse();
+    for (const token of ['a b', 'x\ny', 'é']) expect(await command(STATUS, { PORTCULLIS_URL: url, PORTCULLIS_TOKEN: token })).toMatchObject({ code: 2, err: expect.stringContaining('PORTCULLIS_TOKEN') as string });
+    expect(requests).toEqual([]);
+  });
+});
+
 describe('an interrupted command', () => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;

@@ -44,6 +44,8 @@ export type Query = Readonly<Record<string, string | number | undefined>>;
 interface Place {
   readonly url: string;
   readonly token: string;
+  /** Where the token is from: a variable or a file. */
+  readonly tokenFrom: string;
   readonly discovery: Discovery | null;
   /** Where `discovery` was read. */
   readonly file: string;
@@ -63,7 +65,8 @@ function locate({ env }: Pick<Terminal, 'env'>, as: As): Answered<Place> {
   if (url !== undefined && url !== '') {
     if (token === undefined || token === '') return fail(EXIT.usage, 'PORTCULLIS_URL is set, PORTCULLIS_TOKEN is not. Set it to an operator token (`portcullis token create`).');
     if (!safeUrl(url)) return fail(EXIT.usage, 'PORTCULLIS_URL must be an https:// URL; http:// is for this machine alone, because the token would travel in the clear.');
-    return { ok: true, value: { url: url.replace(/\/+$/, ''), token: token.trim(), discovery: null, file } };
+    if (!VISIBLE.test(token.trim())) return fail(EXIT.usage, 'PORTCULLIS_TOKEN holds what no operator token has in it (blanks or other characters). Set it to the one line that `portcullis token create` printed.');
+    return { ok: true, value: { url: url.replace(/\/+$/, ''), token: token.trim(), tokenFrom: 'PORTCULLIS_TOKEN', discovery: null, file } };
   }
   const discovery = readDiscovery(home);
   if (discovery === undefined) {
@@ -72,8 +75,11 @@ function locate({ env }: Pick<Terminal, 'env'>, as: As): Answered<Place> {
   const secret = discovery.tokens[as];
   const local = readSecret(secret)?.trim();
   if (local === undefined || local === '') return fail(EXIT.forbidden, `The ${as} token cannot be read from ${secret}. Restart \`portcullis serve\`: it makes a new one.`);
-  return { ok: true, value: { url: discovery.url, token: local, discovery, file } };
+  return { ok: true, value: { url: discovery.url, token: local, tokenFrom: secret, discovery, file } };
 }
+
+/** What a header may carry, and a token has. */
+const VISIBLE = /^[\x21-\x7e]+$/;
 
 function safeUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
@@ -139,7 +145,14 @@ function understood<T>(place: Place, asked: string, status: number, text: string
   }
   const error = errorOf(body);
   if (error === undefined) return noPlane(place, `HTTP ${status}`);
-  return { ok: false, failure: { exit: exitOf(status), message: printable(error.message), code: error.code } };
+  const message = error.code === 'unauthorized' ? unknownToken(place) : error.message;
+  return { ok: false, failure: { exit: exitOf(status), message: printable(message), code: error.code } };
+}
+
+/** The plane says the same of every token that it does not know; which one it was sent is known here. */
+function unknownToken({ url, tokenFrom, discovery }: Place): string {
+  if (discovery !== null) return `The plane at ${url} does not know the token in ${tokenFrom}: somebody revoked it or changed the file. Restart \`portcullis serve\`, which makes a new one.`;
+  return `The plane at ${url} does not know the token in ${tokenFrom}: it was revoked, is another plane's, or is not whole. An admin makes a new one with \`portcullis token create --role ROLE\`.`;
 }
 
 function noPlane({ url, discovery }: Place, why: string): Answered<never> {

@@ -17,10 +17,16 @@ let server: Server;
 let url: string;
 let answer: (nonce: string | null) => string;
 let tokens: string[];
+let requests: string[];
+let bodies: string[];
 beforeEach(async () => {
   home = mkdtempSync(join(tmpdir(), 'portcullis-join-'));
   tokens = [];
+  requests = [];
+  bodies = [];
   server = createServer((request, response) => {
+    requests.push(request.url ?? '');
+    request.on('data', (chunk: Buffer) => bodies.push(chunk.toString('utf8')));
     if (request.headers.authorization !== undefined) tokens.push(request.headers.authorization);
     response.setHeader('content-type', 'application/json').end(answer(new URL(request.url ?? '', 'http://x').searchParams.get('nonce')));
   });
@@ -54,4 +60,20 @@ it('[O4] gives it to the plane that proves itself', async () => {
   answer = (nonce) => (nonce === null ? '{}' : JSON.stringify(proveIdentity(key.sign, { log: LOG, nonce, url }, [])));
   expect(await joinLocal(home)).toMatchObject({ ok: false, problem: expect.stringContaining('no join token') as string });
   expect(tokens).toEqual(['Bearer the-admin-token']);
+});
+
+it('asks for a token that nobody else has the time to use', async () => {
+  answer = (nonce) => (nonce === null ? '{}' : JSON.stringify(proveIdentity(key.sign, { log: LOG, nonce, url }, [])));
+  await joinLocal(home);
+  expect(JSON.parse(bodies.join(''))).toEqual({ reason: 'join --local', ttlMs: 60_000 });
+});
+
+it('asks for no token on a host that has joined, or whose enrolment is damaged: none is left behind', async () => {
+  const enrolment = { url, log: LOG, planeKey: key.publicKey, recoveryKeySha256: 'x', host: 'h-1', name: 'one' };
+  for (const [text, says] of [[JSON.stringify(enrolment), 'enrolled already, as h-1'], ['{', 'join again']] as const) {
+    writeFileSync(join(home, 'host.json'), text);
+    writeFileSync(join(home, 'host.key'), `${randomBytes(32).toString('base64')}\n`);
+    expect(await joinLocal(home)).toMatchObject({ ok: false, why: 'refused', problem: expect.stringContaining(says) as string });
+  }
+  expect(requests).toEqual([]);
 });

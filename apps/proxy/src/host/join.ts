@@ -17,6 +17,8 @@ export type JoinOutcome =
 
 /** A plane answers in milliseconds. */
 const ANSWER_MS = 15_000;
+/** How long the token of `join --local` may be used, which is used at once: the least that a plane allows, so that little is left lying if we fail in between. */
+const USED_AT_ONCE_MS = 60_000;
 /** The largest answer is a header and a signature. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 
@@ -32,9 +34,8 @@ export interface JoinPlane {
 
 /** Enrols this host with a plane. Refuses where it is enrolled already, the token is damaged, or the plane is not the one that it pins. */
 export async function joinPlane({ url, token: text, home, name }: JoinPlane): Promise<JoinOutcome> {
-  const found = readEnrolment(home);
-  if (found.kind === 'enrolled') return refused(`this host is enrolled already, as ${found.enrolment.host} at ${found.enrolment.url}. To join another plane, remove ${join(home, 'host.json')} and host.key`);
-  if (found.kind === 'broken') return refused(found.problem);
+  const taken = alreadyEnrolled(home);
+  if (taken !== null) return taken;
   const plane = planeUrl(url);
   if (!plane.ok) return refused(plane.problem);
   const token = readJoinToken(text);
@@ -47,8 +48,10 @@ export async function joinPlane({ url, token: text, home, name }: JoinPlane): Pr
   return answer.ok ? accept(answer.text, token.value, signer.publicKey, { url: plane.base.href, home, name: shown }) : answer;
 }
 
-/** Enrols this host with the plane that `serve` announced on this machine, as its admin: makes a token and uses it. */
+/** Enrols this host with the plane that `serve` announced on this machine, as its admin: makes a token and uses it. What refuses it without the plane does so before there is a token. */
 export async function joinLocal(home: string, name: string | null = null): Promise<JoinOutcome> {
+  const taken = alreadyEnrolled(home);
+  if (taken !== null) return taken;
   const file = join(home, 'plane.json');
   const text = readIfThere(file);
   if (text === null) return refused(`no plane is announced on this machine (${file} is not there). Start one with \`portcullis serve\`, or join with --plane and --token-file`);
@@ -61,10 +64,25 @@ export async function joinLocal(home: string, name: string | null = null): Promi
   if (!plane.ok) return refused(plane.problem);
   const known = await isThatPlane(plane.base, { url, log, publicKey }, file);
   if (known !== null) return known;
-  const answer = await post(new URL('v1/join-tokens', plane.base), { reason: 'join --local' }, { authorization: `Bearer ${admin}` });
+  const answer = await post(new URL('v1/join-tokens', plane.base), { reason: 'join --local', ttlMs: USED_AT_ONCE_MS }, { authorization: `Bearer ${admin}` });
   if (!answer.ok) return answer;
   const made = readMadeToken(answer.text);
   return made === null ? refused('the plane answered with something that is no join token') : joinPlane({ url, token: made, home, name });
+}
+
+/** Why this host cannot join: it has, or what it has is damaged. Null where it has not. */
+function alreadyEnrolled(home: string): Extract<JoinOutcome, { ok: false }> | null {
+  const found = readEnrolment(home);
+  switch (found.kind) {
+    case 'enrolled':
+      return refused(`this host is enrolled already, as ${found.enrolment.host} at ${found.enrolment.url}. To join another plane, remove ${join(home, 'host.json')} and host.key`);
+    case 'broken':
+      return refused(found.problem);
+    case 'none':
+      return null;
+    default:
+      return found satisfies never;
+  }
 }
 
 /** What `serve` writes; fields beyond these are its own business. */

@@ -2,8 +2,10 @@
 import { z } from '@hono/zod-openapi';
 import { act } from '../act.ts';
 import { answer, refuse } from '../answer.ts';
+import { audienceOf } from '../audience.ts';
 import { declare } from '../declare.ts';
 import type { Api, ApiParts } from '../parts.ts';
+import { whyNot } from '../permissions.ts';
 import { globs, labelGlobs, name, reason, version } from '../shapes.ts';
 import { nameOf, restricted, restrictionViews } from '../views.ts';
 
@@ -43,14 +45,14 @@ export function addRestrictions(api: Api, parts: ApiParts): void {
   );
   declare(
     api,
-    { method: 'get', path: '/v1/restrictions/{id}', action: 'read', summary: 'One restriction, and what lifting it would open', answers: 'The restriction, its proxies, and the other restrictions that would still hold some of them.', params: byId },
-    ({ params }) => {
+    { method: 'get', path: '/v1/restrictions/{id}', action: 'read', summary: 'One restriction, and what lifting it would open', answers: 'The restriction, its proxies, the other restrictions that would still hold some of them, its `audience` (which of its words name nothing known), and `mayNotLift`: why the asker may not lift it, or null.', params: byId },
+    ({ params, operator }) => {
       const { restrictions } = parts.plane.state();
       const found = restrictions.get(params.id);
       if (found === undefined) return refuse('not-found', `No restriction ${JSON.stringify(params.id)} is in force. \`portcullis status\` lists those that are.`);
       const proxies = restricted(found.restriction, parts.fleet.proxies());
       const stays = [...restrictions.values()].filter((other) => other !== found && restricted(other.restriction, proxies).length > 0).map((other) => other.restriction);
-      return answer({ restriction: { ...found.restriction, actorName: nameOf(parts.plane.state(), found.restriction.actor), since: found.since, proxies: proxies.length }, proxies, stays });
+      return answer({ restriction: { ...found.restriction, actorName: nameOf(parts.plane.state(), found.restriction.actor), since: found.since, proxies: proxies.length }, proxies, stays, audience: audienceOf(found.restriction.selector, parts.plane.state(), parts.fleet), mayNotLift: whyNot(operator.token, 'lift') });
     },
   );
   declare(
