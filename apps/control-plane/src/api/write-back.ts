@@ -3,7 +3,7 @@
  * holds exactly what the rollback withdrew: whatever somebody wrote since is theirs, and left alone.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, lstatSync, mkdirSync, openSync, readFileSync, realpathSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, lstatSync, mkdirSync, openSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { RolledBack } from '../domain/events.ts';
 import type { History } from '../plane.ts';
@@ -14,6 +14,9 @@ export interface FileOutcome {
   /** Where a file that the rollback took away lies now, or why one was left as it is. */
   readonly detail: string | null;
 }
+
+/** Of a policy file that is not there any more: readable by all, as editors make them; the umask takes from it. */
+const NEW_FILE_MODE = 0o644;
 
 export type WriteBack = (event: RolledBack) => readonly FileOutcome[];
 
@@ -30,7 +33,7 @@ export function createWriteBack(directory: string, history: Pick<History, 'text'
         if (text === undefined) return left(change.policy, 'its text is not in the log');
         return restore(directory, change.policy, text, mayReplace);
       } catch (error) {
-        return left(change.policy, error instanceof Error ? error.message : String(error));
+        return left(change.policy, `it could not be written, and is as it was: ${error instanceof Error ? error.message : String(error)}`);
       }
     });
   };
@@ -45,11 +48,19 @@ function restore(directory: string, policy: string, text: Buffer, mayReplace: Re
   const parent = path.dirname(target);
   mkdirSync(parent, { recursive: true });
   if (!isWithin(realpathSync(parent), realpathSync(directory))) return left(policy, 'its folder is a link that leaves the policy directory');
+  replace(target, text, now.kind === 'file' ? now.mode : NEW_FILE_MODE);
+  return { policy, did: 'restored', detail: null };
+}
+
+/** In one step, by a file that is whole and on disk before it takes the name. */
+function replace(target: string, text: Buffer, mode: number): void {
+  const parent = path.dirname(target);
   const temporary = path.join(parent, `.portcullis-${randomBytes(6).toString('hex')}.tmp`);
   try {
-    const file = openSync(temporary, 'wx', now.kind === 'file' ? now.mode : 0o644);
+    const file = openSync(temporary, 'wx', mode);
     try {
-      writeSync(file, text);
+      // Goes on after a short write, which one writeSync does not: on a full disk it throws and does not cut the text.
+      writeFileSync(file, text);
       fsyncSync(file);
     } finally {
       closeSync(file);
@@ -59,7 +70,6 @@ function restore(directory: string, policy: string, text: Buffer, mayReplace: Re
     rmSync(temporary, { force: true });
     throw error;
   }
-  return { policy, did: 'restored', detail: null };
 }
 
 function setAside(directory: string, policy: string, mayReplace: ReadonlySet<string>): FileOutcome {

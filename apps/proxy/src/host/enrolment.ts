@@ -1,6 +1,6 @@
 /** Who this host is: `host.json` says to which plane it belongs and whom it trusts, `host.key` holds the key that never leaves it. */
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { MAX_RESTORATIONS, MAX_ROTATIONS, shape } from '@portcullis/policy-core';
 import type { Shape } from '@portcullis/policy-core';
@@ -111,7 +111,7 @@ function writeOwnFile(file: string, text: string): void {
   try {
     const descriptor = openSync(unfinished, 'wx', OWNER_ONLY);
     try {
-      writeSync(descriptor, text);
+      writeFileSync(descriptor, text);
       fsyncSync(descriptor);
     } finally {
       closeSync(descriptor);
