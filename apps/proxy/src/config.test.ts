@@ -18,6 +18,13 @@ describe('the command line of portcullis-proxy', () => {
     })).toEqual(['server', 'githubcopilot', 'server', 'example']);
   });
 
+  it('takes where to listen, and beyond loopback only with a name, and a token where it holds credentials', () => {
+    expect(plan('--listen [::1]:8080 -- y')).toMatchObject({ kind: 'wrap', listen: { host: '::1', port: 8080, names: [], token: null } });
+    expect(plan('--listen 10.0.0.5:80 --public-name gw.corp --upstream https://x')).toMatchObject({ kind: 'wrap', listen: { host: '10.0.0.5', names: ['gw.corp'] } });
+    expect(readPlan(['--listen', '0.0.0.0:80', '--public-name', 'gw', '--', 'y'], { ...env, PORTCULLIS_LISTEN_TOKEN: 'a-long-enough-token' })).toMatchObject({ kind: 'wrap', listen: { token: 'a-long-enough-token' } });
+    expect(readPlan(['--listen', '127.0.0.1:80', '--', 'y'], { ...env, PORTCULLIS_LISTEN_TOKEN: 'short' })).toMatchObject({ kind: 'usage', message: expect.stringContaining('at least 16') as string });
+  });
+
   it('knows join in both forms and status', () => {
     expect(plan('join --plane http://127.0.0.1:7420 --token-file t')).toMatchObject({ kind: 'join', url: 'http://127.0.0.1:7420', tokenFile: 't', name: null });
     expect(plan('join --local --name laptop')).toMatchObject({ kind: 'join-local', name: 'laptop' });
@@ -57,6 +64,14 @@ describe('the command line of portcullis-proxy', () => {
     ['--upstream https://x --header Mcp-Name:b', 'mcp-name is set by the proxy'],
     ['--upstream https://x --header A:${NOT_THERE}', 'NOT_THERE'],
     ['--header A:b -- y', '--header means nothing without --upstream'],
+    ['--listen 8080 -- y', 'no host and port'],
+    ['--listen localhost:99999 -- y', 'no host and port'],
+    ['--listen 0.0.0.0:8080 -- y', '--public-name'],
+    ['--listen 0.0.0.0:8080 --public-name gw -- y', 'set PORTCULLIS_LISTEN_TOKEN'],
+    ['--listen 0.0.0.0:8080 --public-name gw --upstream https://x --header A:b', 'set PORTCULLIS_LISTEN_TOKEN'],
+    ['--listen localhost:1 --public-name http://x -- y', 'no host name'],
+    ['--public-name x -- y', '--public-name means nothing without --listen'],
+    ['--listen localhost:1', 'which MCP server?'],
     ['trust', 'portcullis-proxy trust portcullis.local/0a1b2c3d'],
     ['trust a b', '`b` is one word too many'],
     ['trust a --json', '--json means nothing with `trust`'],

@@ -2,11 +2,11 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { claimOf, claimOfUrl, refusedServerName, type Claim } from './claim.ts';
-import { readRemote, type Upstream } from './endpoints.ts';
+import { readListen, readRemote, type Listen, type Upstream } from './endpoints.ts';
 import { readWords, type Words } from './flags.ts';
 
 export type Plan =
-  | { readonly kind: 'wrap'; readonly claim: Claim; readonly upstream: Upstream; readonly policy: string | null; readonly home: string }
+  | { readonly kind: 'wrap'; readonly claim: Claim; readonly upstream: Upstream; readonly listen: Listen | null; readonly policy: string | null; readonly home: string }
   | { readonly kind: 'join'; readonly url: string; readonly tokenFile: string; readonly name: string | null; readonly home: string }
   | { readonly kind: 'join-local'; readonly name: string | null; readonly home: string }
   | { readonly kind: 'trust'; readonly log: string; readonly home: string }
@@ -23,6 +23,7 @@ export const HELP = `portcullis-proxy: stands between an agent and an MCP server
 Usage:
   portcullis-proxy [--server NAME] -- COMMAND [ARG …]   run an MCP server over stdio behind this proxy
   portcullis-proxy [--server NAME] --upstream URL       stand in front of an MCP server that speaks Streamable HTTP
+  portcullis-proxy --listen HOST:PORT …                 serve Streamable HTTP, in front of either
   portcullis-proxy --policy FILE|DIR …                  either of them without a plane, under these policies
   portcullis-proxy join --plane URL --token-file FILE   enrol this host (FILE may be - for standard input)
   portcullis-proxy join --local                         enrol with the plane that runs on this machine
@@ -32,13 +33,16 @@ Usage:
 
 Options:
   --server NAME   the name that policies speak about (default: made from the command or URL)
+  --listen H:P    where to serve Streamable HTTP instead of stdio, for instance 127.0.0.1:8931 (port 0: any)
+  --public-name N with --listen: a host name, besides localhost, under which agents may call
   --header 'K: V' with --upstream: sent with every request; write secrets as \${VARIABLE}, which is read from the environment
   --policy PATH   a policy file, or a directory of them, watched while the proxy runs; refused on an enrolled host
   --name NAME     with join: what operators see for this host (default: the machine's name)
   --help, --version
 
 Environment:
-  PORTCULLIS_HOME   where enrolment and last good versions are kept (default: ~/.portcullis)
+  PORTCULLIS_HOME           where enrolment and last good versions are kept (default: ~/.portcullis)
+  PORTCULLIS_LISTEN_TOKEN   with --listen: the bearer token that agents must send
 
 The wrapped server gets the whole environment but PORTCULLIS_*. Its exit code is this program's.
 Exit codes: 0 ok · 1 refused · 2 wrong usage · 3 the plane cannot be reached · 127 the command cannot be started
@@ -84,17 +88,19 @@ function wrap(words: Understood, wrapped: readonly string[] | null, home: string
   const policy = named === undefined ? null : resolve(named);
   const refused = server === undefined ? null : refusedServerName(server);
   if (refused !== null) return usage(`--server ${JSON.stringify(server)}: ${refused}. Write --server NAME, the name that policies speak about.`);
+  const listen = readListen(words.value('listen') ?? null, words.all('public-name'), { child: wrapped !== null, credentials: words.has('header') }, env);
+  if (!listen.ok) return usage(listen.message);
   const url = words.value('upstream');
   if (url !== undefined) {
     if (wrapped !== null) return usage('--upstream URL and `-- COMMAND` do not go together: one proxy guards one server.');
     const remote = readRemote(url, words.all('header'), env);
-    return remote.ok ? { kind: 'wrap', claim: claimOfUrl(remote.value.url, server), upstream: { kind: 'remote', target: remote.value }, policy, home } : usage(remote.message);
+    return remote.ok ? { kind: 'wrap', claim: claimOfUrl(remote.value.url, server), upstream: { kind: 'remote', target: remote.value }, listen: listen.value, policy, home } : usage(remote.message);
   }
   if (words.has('header')) return usage('--header means nothing without --upstream URL: a command gets its credentials from the environment.');
   const [command, ...args] = wrapped ?? [];
   if (command === undefined) return usage('which MCP server? Write its command after `--`, for instance `portcullis-proxy --server files -- npx -y @modelcontextprotocol/server-filesystem /srv/project`.');
   if (command === '') return usage('the command after `--` is empty: is a variable not set?');
-  return { kind: 'wrap', claim: claimOf([command, ...args], server), upstream: { kind: 'child', command, args }, policy, home };
+  return { kind: 'wrap', claim: claimOf([command, ...args], server), upstream: { kind: 'child', command, args }, listen: listen.value, policy, home };
 }
 
 function joinPlan({ value, has }: Understood, home: string): Plan {

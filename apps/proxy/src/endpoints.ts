@@ -34,6 +34,37 @@ export function readRemote(url: string, headers: readonly string[], env: NodeJS.
   return { ok: true, value: { url: parsed, headers: read.value } };
 }
 
+/** Where agents may call over HTTP, and who they must say they are. */
+export interface Listen {
+  readonly host: string;
+  readonly port: number;
+  readonly names: readonly string[];
+  readonly token: string | null;
+}
+
+/** A token that can be guessed is none. */
+const LEAST_TOKEN_CHARACTERS = 16;
+
+/**
+ * Reads `--listen HOST:PORT` and every `--public-name`; null where there is none. Beyond loopback whoever reaches the port reaches
+ * what stands behind it: there a name must be given and, where we hold the credentials, a token.
+ */
+export function readListen(at: string | null, names: readonly string[], behind: { readonly child: boolean; readonly credentials: boolean }, env: NodeJS.ProcessEnv): Read<Listen | null> {
+  const token = env['PORTCULLIS_LISTEN_TOKEN'] ?? '';
+  if (at === null) return names.length === 0 ? { ok: true, value: null } : wrong('--public-name means nothing without --listen HOST:PORT.');
+  const [, host = '', digits = ''] = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})$/.exec(at) ?? [];
+  const port = Number(digits);
+  if (host === '' || port > 65_535) return wrong(`--listen ${JSON.stringify(at)} is no host and port: write for instance --listen 127.0.0.1:8931.`);
+  const bad = names.find((name) => !/^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/.test(name));
+  if (bad !== undefined) return wrong(`--public-name ${JSON.stringify(bad)} is no host name: write it without scheme and port.`);
+  if (token !== '' && (token.length < LEAST_TOKEN_CHARACTERS || /\s/.test(token))) return wrong(`PORTCULLIS_LISTEN_TOKEN needs at least ${LEAST_TOKEN_CHARACTERS} characters and no white space.`);
+  if (!isLoopbackName(host)) {
+    if (names.length === 0) return wrong(`--listen ${at} can be reached from elsewhere: say with --public-name under which name agents call, so that no other is answered.`);
+    if (token === '' && (behind.child || behind.credentials)) return wrong(`--listen ${at} can be reached from elsewhere, and whoever reaches it uses ${behind.child ? 'this server' : 'these credentials'}: set PORTCULLIS_LISTEN_TOKEN.`);
+  }
+  return { ok: true, value: { host: host.replace(/^\[|\]$/g, ''), port, names, token: token === '' ? null : token } };
+}
+
 /** Whether a host name of a URL means this machine, whatever a resolver says. */
 export function isLoopbackName(hostname: string): boolean {
   const name = hostname.replace(/^\[|\]$/g, '').toLowerCase();

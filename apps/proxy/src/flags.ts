@@ -20,6 +20,8 @@ const FLAGS = {
   server: { takes: 'NAME', of: ['wrap'] },
   upstream: { takes: 'URL', of: ['wrap'] },
   header: { takes: "'NAME: VALUE'", of: ['wrap'], many: true },
+  listen: { takes: 'HOST:PORT', of: ['wrap'] },
+  'public-name': { takes: 'NAME', of: ['wrap'], many: true },
   policy: { takes: 'FILE|DIR', of: ['wrap'] },
   plane: { takes: 'URL', of: ['join'] },
   'token-file': { takes: 'FILE', of: ['join'] },

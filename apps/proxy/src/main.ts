@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { EXIT, HELP, readPlan, type Plan } from './config.ts';
-import type { Upstream } from './endpoints.ts';
 import { readEnrolment } from './host/enrolment.ts';
 import { joinLocal, joinPlane, type JoinOutcome } from './host/join.ts';
 import { trustLog } from './host/trust.ts';
@@ -65,7 +64,7 @@ async function wrap(plan: Extract<Plan, { kind: 'wrap' }>): Promise<number> {
     return EXIT.refused;
   }
   const opened: { current: OpenedGate | null } = { current: null };
-  const status = await runFront(upstream, async () => {
+  const status = await runFront(plan, async () => {
     opened.current = await openGate({ home, claim, policy, tell: (line) => tell(claim.server, line) });
     return opened.current.gate;
   });
@@ -75,8 +74,12 @@ async function wrap(plan: Extract<Plan, { kind: 'wrap' }>): Promise<number> {
 }
 
 /** Runs until the agent or the upstream is gone. `gate` makes the gate, once what takes longer is on its way. */
-async function runFront(upstream: Upstream, gate: () => Promise<Gate>): Promise<ExitStatus> {
+async function runFront({ upstream, listen, claim }: Extract<Plan, { kind: 'wrap' }>, gate: () => Promise<Gate>): Promise<ExitStatus> {
   const { stdin, stdout, stderr, env } = process;
+  if (listen !== null) {
+    const { runListener } = await import('./http/serve.ts');
+    return runListener({ upstream, listen, gate: await gate(), env, stderr, limits: DEFAULT_LIMITS, tell: (line) => tell(claim.server, line) });
+  }
   if (upstream.kind === 'child') return runStdioRelay({ command: upstream.command, args: upstream.args, gate, stdin, stdout, stderr, env, limits: DEFAULT_LIMITS });
   const { runHttpBridge } = await import('./http/bridge.ts');
   return runHttpBridge({ target: upstream.target, gate: await gate(), stdin, stdout, limits: DEFAULT_LIMITS });

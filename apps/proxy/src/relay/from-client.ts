@@ -28,6 +28,8 @@ function forward(message: Message): Passage {
 export function considerClientMessage(state: SessionState, value: JsonValue, bytes: Buffer, alone: boolean): Passage {
   const read = readMessage(value, bytes);
   if (!read.ok) return refuseUnclear(state, 'message from the agent', read.unclear);
+  const fault = state.vet(read.message);
+  if (fault !== null) return refuseUnclear(state, 'message from the agent', addressed(read.message, fault));
   switch (read.message.kind) {
     case 'request':
       return considerRequest(state, read.message, alone);
@@ -35,6 +37,17 @@ export function considerClientMessage(state: SessionState, value: JsonValue, byt
       return considerNotification(state, read.message);
     case 'response':
       return considerResponse(state, read.message);
+  }
+}
+
+function addressed(message: Message, fault: Pick<Unclear, 'code' | 'detail'>): Unclear {
+  switch (message.kind) {
+    case 'request':
+      return { ...fault, id: message.id, answer: true, answersId: null };
+    case 'notification':
+      return { ...fault, id: null, answer: false, answersId: null };
+    case 'response':
+      return { ...fault, id: null, answer: false, answersId: message.id };
   }
 }
 

@@ -24,7 +24,10 @@ import type { Range } from './outline.ts';
 import { createState, record, settleAll } from './state.ts';
 import type { Known, SessionState } from './state.ts';
 
-/** Where lines go. Each call is one whole line, and the messages in it: several in a batch, none in text that is no message. */
+/**
+ * Where lines go. Each call is one whole line, and the messages in it: several in a batch, none in text that is no message.
+ * What is passed on comes as bytes; a string is what the relay says itself.
+ */
 export interface Wires {
   toClient(bytes: Buffer | string, messages: readonly Message[]): void;
   toServer(bytes: Buffer | string, messages: readonly Message[]): void;
@@ -37,8 +40,8 @@ export interface Session {
   readonly server: FramingEvents;
   /** The upstream will answer nothing more: open requests are answered with an error, and so is every later one. */
   upstreamGone(why: string): void;
-  /** The upstream will not answer this request; nothing happens where none waits. */
-  abandon(id: Id, why: string): void;
+  /** The upstream will not answer this request; nothing happens where none waits. The agent is told why, unless it hears it otherwise (null). */
+  abandon(id: Id, why: string | null): void;
   /** The agent has given the request up without a word to the upstream; a late answer is still known as its answer. */
   cancel(id: Id): void;
   /** The revision that the handshake settled; null before that, and where there is none (2026-07-28). */
@@ -85,7 +88,7 @@ export function createSession(gate: Gate, limits: RelayLimits, wires: Wires, kno
       if (waiting === undefined) return;
       settleAll(waiting.judgements, 'error');
       state.subscriptions.close(id);
-      say(failure(id, BAD_UPSTREAM, why));
+      if (why !== null) say(failure(id, BAD_UPSTREAM, why));
     },
     cancel(id) {
       state.asked.cancel(id);

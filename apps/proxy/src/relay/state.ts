@@ -5,7 +5,7 @@ import type { Gate, Judgement } from './gate.ts';
 import { NO_HANDSHAKE } from './legacy.ts';
 import type { Handshake } from './legacy.ts';
 import type { RelayLimits } from './limits.ts';
-import type { Id } from './message.ts';
+import type { Id, Message } from './message.ts';
 import { createSubscriptions } from './modern.ts';
 import type { Subscriptions } from './modern.ts';
 import { createPendingTable } from './pending.ts';
@@ -35,6 +35,7 @@ export interface SessionState {
   readonly subscriptions: Subscriptions;
   /** Told of the entries of every list of tools, as the upstream wrote them. */
   readonly learnTools: (entries: readonly JsonValue[]) => void;
+  readonly vet: Vet;
   handshake: Handshake;
   /** Why the upstream answers no more; null while it does. */
   upstreamGone: string | null;
@@ -46,7 +47,11 @@ export interface Known {
   readonly roster?: Roster;
   readonly handshake?: Handshake;
   readonly learnTools?: (entries: readonly JsonValue[]) => void;
+  readonly vet?: Vet;
 }
+
+/** What the transport has against a clear message of the agent: the code and reason of a refusal, or null. */
+export type Vet = (message: Message) => { readonly code: number; readonly detail: string } | null;
 
 export function createState(gate: Gate, limits: RelayLimits, known: Known): SessionState {
   return {
@@ -57,6 +62,7 @@ export function createState(gate: Gate, limits: RelayLimits, known: Known): Sess
     answeredHere: new Set(),
     roster: known.roster ?? createRoster(),
     subscriptions: createSubscriptions(),
+    vet: known.vet ?? (() => null),
     learnTools: known.learnTools ?? (() => undefined),
     handshake: known.handshake ?? NO_HANDSHAKE,
     upstreamGone: null,
