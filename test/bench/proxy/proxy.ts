@@ -1,0 +1,201 @@
+/**
+ * What the proxy adds to a call, over stdio, beside the floor of the same run: direct, a bare byte pipe, ours (a typical policy, decisions recorded by a
+ * live plane), an SDK transport-to-transport pipe, and ours with a counter on the path. All processes live at once, and each round measures
+ * them in random order; what is reported is the median of the differences within rounds, which a busy machine moves least.
+ *
+ *   npm run bench:proxy [-- --rounds 20 --starts 9 --json]
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { enrolHost } from '../../world/host.ts';
+import { startPlane } from '../../world/plane.ts';
+import { PORTCULLIS_PROXY, ROOT, until } from '../../world/process.ts';
+import { JSON_ONLY, option, printTable, round } from '../table.ts';
+import { openPath, SMALL, type OpenPath, type PathCommand } from './path.ts';
+
+const ROUNDS = option('rounds', 20);
+const STARTS = option('starts', 9);
+const SEQUENTIAL = 100;
+const IN_FLIGHT = 32;
+const CONCURRENT = 640;
+const BIG = { '1 MB': 1_000_000, '10 MB': 9_900_000 } as const;
+const BIG_ROUNDS = 5;
+const IDLE_MS = 2_000;
+
+/** As people write them: some tools listed, some arguments held against conditions, one thing hidden. */
+const TYPICAL = `version: "1"
+default: deny
+hide: ["delete_*"]
+tools:
+  echo:
+    rules:
+      - name: no secrets
+        conditions: [{ path: args.text, op: not_contains, value: "BEGIN PRIVATE KEY" }, { path: args.text, op: max_length, value: 100000 }]
+  big: { rules: [{ name: not too big, conditions: [{ path: args.bytes, op: lte, value: 100000000 }] }] }
+  "get_*":
+`;
+const COUNTING = TYPICAL.replace('      - name: no secrets', '      - { name: many a day, rate_limit: 100000000/day }\n      - name: no secrets');
+
+const here = (file: string): string => join(ROOT, 'test/bench/proxy', file);
+const UPSTREAM = [process.execPath, here('upstream.js')];
+
+interface Row {
+  readonly name: string;
+  readonly p50Ms: number;
+  readonly addedUs: number;
+  readonly callsPerSecond: number;
+  readonly cpuUsPerCall: number;
+  readonly bigMs: Readonly<Record<string, number>>;
+  readonly startMs: number;
+  readonly idleMb: number;
+}
+
+const directory = mkdtempSync(join(tmpdir(), 'portcullis-bench-'));
+const plane = await startPlane(directory);
+const open: OpenPath[] = [];
+try {
+  plane.save('typical.yaml', TYPICAL);
+  plane.save('counting.yaml', COUNTING);
+  const { home } = await enrolHost(plane, 'host', {});
+  const ours = (name: string, server: string): PathCommand => ({ name, command: [process.execPath, PORTCULLIS_PROXY, '--server', server, '--', ...UPSTREAM], env: { PORTCULLIS_HOME: home } });
+  const paths: readonly PathCommand[] = [
+    { name: 'direct', command: UPSTREAM, env: {} },
+    { name: 'byte pipe', command: [process.execPath, here('byte-pipe.js'), ...UPSTREAM], env: {} },
+    ours('portcullis', 'typical'),
+    { name: 'SDK pipe', command: [process.execPath, here('sdk-pipe.js'), ...UPSTREAM], env: {} },
+    ours('portcullis, counting', 'counting'),
+  ];
+  for (const path of paths) open.push((await openPath(path)).path);
+  const second = (await openPath(ours('portcullis, counting', 'counting'))).path;
+  open.push(second);
+  await until('the policies', async () => (await Promise.all(open.map((path) => path.call('echo', { text: SMALL }).then(() => true, () => false)))).every(Boolean), 20_000, 50);
+  const rows = await measure(paths, open.slice(0, paths.length));
+  const [counting] = open.filter(({ name }) => name === 'portcullis, counting');
+  const together = counting === undefined ? Number.NaN : await bothAtOnce(counting, second);
+  if (JSON_ONLY) console.log(JSON.stringify({ rounds: ROUNDS, starts: STARTS, paths: rows, twoCountingProcessesCallsPerSecond: together }));
+  else print(rows, together);
+} finally {
+  await Promise.all(open.map((path) => path.close()));
+  await plane.stop();
+  rmSync(directory, { recursive: true, force: true });
+}
+
+async function measure(commands: readonly PathCommand[], paths: readonly OpenPath[]): Promise<readonly Row[]> {
+  await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
+  const idle = paths.map((path) => path.rssMb());
+  const rounds = new Map(paths.map(({ name }) => [name, { p50: [] as number[], perSecond: [] as number[], cpu: [] as number[] }]));
+  for (let at = -1; at < ROUNDS; at += 1) {
+    for (const path of shuffled(paths)) {
+      const took = await oneRound(path);
+      // The first round warms up.
+      if (at < 0) continue;
+      rounds.get(path.name)?.p50.push(took.p50);
+      rounds.get(path.name)?.perSecond.push(took.perSecond);
+      rounds.get(path.name)?.cpu.push(took.cpu);
+    }
+  }
+  const big = await measureBig(paths);
+  const starts = await measureStarts(commands);
+  const direct = rounds.get('direct')?.p50 ?? [];
+  return paths.map(({ name }, index) => {
+    const mine = rounds.get(name) ?? { p50: [], perSecond: [], cpu: [] };
+    return {
+      name,
+      p50Ms: median(mine.p50),
+      addedUs: median(mine.p50.map((value, at) => (value - (direct[at] ?? 0)) * 1000)),
+      callsPerSecond: Math.round(median(mine.perSecond)),
+      cpuUsPerCall: median(mine.cpu),
+      bigMs: Object.fromEntries(Object.keys(BIG).map((size) => [size, median(big.get(`${name} ${size}`) ?? [])])),
+      startMs: median(starts.get(name) ?? []),
+      idleMb: idle[index] ?? Number.NaN,
+    };
+  });
+}
+
+async function oneRound(path: OpenPath): Promise<{ readonly p50: number; readonly perSecond: number; readonly cpu: number }> {
+  const times: number[] = [];
+  for (let n = 0; n < SEQUENTIAL; n += 1) {
+    const at = performance.now();
+    await path.call('echo', { text: SMALL });
+    times.push(performance.now() - at);
+  }
+  const [cpuBefore, before] = [path.cpuUs(), performance.now()];
+  await inFlight(path, CONCURRENT);
+  const seconds = (performance.now() - before) / 1000;
+  return { p50: median(times), perSecond: CONCURRENT / seconds, cpu: (path.cpuUs() - cpuBefore) / CONCURRENT };
+}
+
+async function inFlight(path: OpenPath, calls: number): Promise<void> {
+  let left = calls;
+  const worker = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      await path.call('echo', { text: SMALL });
+    }
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
+}
+
+async function measureBig(paths: readonly OpenPath[]): Promise<ReadonlyMap<string, readonly number[]>> {
+  const times = new Map<string, number[]>();
+  for (let at = -1; at < BIG_ROUNDS; at += 1) {
+    for (const path of shuffled(paths)) {
+      for (const [size, bytes] of Object.entries(BIG)) {
+        const before = performance.now();
+        await path.call('big', { bytes });
+        const key = `${path.name} ${size}`;
+        if (at >= 0) times.set(key, [...(times.get(key) ?? []), performance.now() - before]);
+      }
+    }
+  }
+  return times;
+}
+
+async function measureStarts(commands: readonly PathCommand[]): Promise<ReadonlyMap<string, readonly number[]>> {
+  const times = new Map<string, number[]>();
+  for (let at = 0; at < STARTS; at += 1) {
+    for (const command of shuffled(commands)) {
+      const { path, startMs } = await openPath(command);
+      times.set(command.name, [...(times.get(command.name) ?? []), startMs]);
+      await path.close();
+    }
+  }
+  return times;
+}
+
+/** Two processes that reserve from one SQLite file: calls a second of both together. */
+async function bothAtOnce(one: OpenPath, other: OpenPath): Promise<number> {
+  const rates: number[] = [];
+  for (let at = 0; at < ROUNDS; at += 1) {
+    const before = performance.now();
+    await Promise.all([inFlight(one, CONCURRENT), inFlight(other, CONCURRENT)]);
+    rates.push((2 * CONCURRENT) / ((performance.now() - before) / 1000));
+  }
+  return Math.round(median(rates));
+}
+
+function shuffled<T>(items: readonly T[]): readonly T[] {
+  return items.map((item) => ({ item, by: Math.random() })).sort((a, b) => a.by - b.by).map(({ item }) => item);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? Number.NaN) : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
+}
+
+function print(rows: readonly Row[], together: number): void {
+  const pipe = rows.find(({ name }) => name === 'byte pipe');
+  const ratio = (value: number, floor: number | undefined): string => (floor === undefined ? '-' : `x${round(value / floor)}`);
+  console.log(`stdio; ${ROUNDS} rounds of ${SEQUENTIAL} calls one by one and ${CONCURRENT} with ${IN_FLIGHT} in flight; ratios are to the byte pipe\n`);
+  printTable(
+    ['path', 'p50 ms', 'added µs', 'ratio', 'calls/s', 'CPU µs/call', ...Object.keys(BIG).flatMap((size) => [`${size} ms`, 'ratio']), 'start ms', 'ratio', 'idle MB', 'ratio'],
+    rows.map((row) => [
+      row.name, row.p50Ms.toFixed(3), row.addedUs.toFixed(0), ratio(row.addedUs, pipe?.addedUs), String(row.callsPerSecond), row.cpuUsPerCall.toFixed(1),
+      ...Object.keys(BIG).flatMap((size) => [(row.bigMs[size] ?? Number.NaN).toFixed(1), ratio(row.bigMs[size] ?? Number.NaN, pipe?.bigMs[size])]),
+      row.startMs.toFixed(0), ratio(row.startMs, pipe?.startMs), row.idleMb.toFixed(0), ratio(row.idleMb, pipe?.idleMb),
+    ]),
+  );
+  console.log(`\nTwo counting processes at once, on one SQLite file: ${together} calls/s together.`);
+}
