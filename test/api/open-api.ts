@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { proveIdentity } from '@portcullis/policy-core';
 import { createApi } from '../../apps/control-plane/src/api/api.ts';
 import { makeToken } from '../../apps/control-plane/src/api/operator-token.ts';
@@ -80,7 +80,7 @@ export function openApi(): ApiWorld {
       plane, fleet, decisions,
       watch: () => world.watch,
       directory: policies,
-      writeBack: createWriteBack(policies, plane.history),
+      writeBack: createWriteBack(policies, plane),
       hostNames: new Set(['localhost']),
       localTokens: new Set(),
       identify: (nonce) => proveIdentity(keys.sign, { log: plane.state().log, nonce, url: API_URL }, plane.state().rotations),
@@ -99,6 +99,7 @@ export function openApi(): ApiWorld {
           continue;
         }
         const bytes = Buffer.from(text);
+        mkdirSync(dirname(path), { recursive: true });
         writeFileSync(path, bytes);
         files.set(id, { kind: 'content', bytes, sha256: createHash('sha256').update(bytes).digest('hex') });
       }

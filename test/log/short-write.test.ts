@@ -2,12 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { digestOf } from '@portcullis/policy-core';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createWriteBack } from '../../apps/control-plane/src/api/write-back.ts';
 import { writeSecret } from '../../apps/control-plane/src/discovery.ts';
+import { outstanding } from '../../apps/control-plane/src/domain/outstanding.ts';
 import { writeEnrolment } from '../../apps/proxy/src/host/enrolment.ts';
-import { policyFor } from '../domain/story.ts';
+import { policyFor, story } from '../domain/story.ts';
 import { mountSmallDisk } from '../world/small-disk.ts';
 
 const disk = mountSmallDisk('4m');
@@ -25,17 +25,17 @@ describe('a disk that becomes full in the middle of a file', () => {
     const bad = policyFor('a', 2);
     const good = `${policyFor('a', 1)}# ${'x'.repeat(LONG)}\n`;
     writeFileSync(join(policies, 'a.yaml'), bad);
-    const writeBack = createWriteBack(policies, { text: () => Buffer.from(good) });
-    const event = {
-      type: 'RolledBack', to: 1, released: [], holds: [{ policy: 'a.yaml', content: digestOf(bad) }],
-      changes: [{ kind: 'changed', policy: 'a.yaml', content: { textSha256: digestOf(good), textBytes: good.length, modelSha256: '', modelBytes: 0 } }],
-    } as const;
+    const plane = story();
+    plane.offer({ 'a.yaml': good });
+    plane.offer({ 'a.yaml': bad });
+    plane.do({ kind: 'rollback', to: 1, expected: null });
+    const writeBack = createWriteBack(policies, { state: plane.state, outstanding: () => outstanding(plane.state(), null), history: { text: () => Buffer.from(good) } });
     disk.fill(ROOM);
-    expect(writeBack(event)).toEqual([{ policy: 'a.yaml', did: 'left', detail: expect.stringMatching(/could not be written, and is as it was: ENOSPC/) as string }]);
+    expect(writeBack(['a.yaml'])).toEqual([{ policy: 'a.yaml', did: 'left', detail: expect.stringMatching(/could not be changed, and is as it was: ENOSPC/) as string }]);
     expect(readFileSync(join(policies, 'a.yaml'), 'utf8')).toBe(bad);
     expect(readdirSync(policies)).toEqual(['a.yaml']);
     disk.clear();
-    expect(writeBack(event)).toEqual([{ policy: 'a.yaml', did: 'restored', detail: null }]);
+    expect(writeBack(['a.yaml'])).toEqual([{ policy: 'a.yaml', did: 'restored', detail: null }]);
     expect(readFileSync(join(policies, 'a.yaml'), 'utf8')).toBe(good);
   });
 

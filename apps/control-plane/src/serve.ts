@@ -80,7 +80,7 @@ async function openAll(config: ServeConfig, terminal: Terminal, closers: Closers
     plane, fleet, decisions,
     watch: () => current.following?.status() ?? { state: 'starting', since: startedAtMs, lastScanAt: null, documents: 0, unsettled: 0, hints: false },
     directory: config.policies,
-    writeBack: createWriteBack(config.policies, plane.history),
+    writeBack: createWriteBack(config.policies, plane),
     hostNames: config.hostNames,
     localTokens: tokens.ids,
     identify: (nonce) => proveIdentity(keys.sign, { log: plane.state().log, nonce, url: current.url ?? '' }, plane.state().rotations),

@@ -50,13 +50,14 @@ export async function rollback(to: number, options: RollbackOptions, terminal: T
   });
 }
 
-function rolledBackLines({ version, to, changes: changed, holds, files }: RolledBack): readonly string[] {
+function rolledBackLines({ version, recorded, to, changes: changed, holds, files }: RolledBack): readonly string[] {
   const held = [...new Set(holds.map((hold) => hold.policy))];
   return [
-    `Version ${version} has the policies of version ${to}: ${changes(changed)}.`,
+    recorded.length === 0 ? `The policies of version ${to} are what is in force already, as version ${version}.` : `Version ${version} has the policies of version ${to}: ${changes(changed)}.`,
     ...(held.length === 0 ? [] : [`What was withdrawn stays out until it is released: portcullis hold release POLICY --as admin`, ...held.map((policy) => `  held: ${policy}`)]),
     ...(files ?? []).map(({ policy, did, detail }) => `  ${policy}: ${FILE_TEXT[did]}${detail === null ? '' : ` (${detail})`}`),
-    ...(files === null && held.length > 0 ? ['The files on disk still differ from what is in force; --write-back would have restored them.'] : []),
+    ...(files?.length === 0 ? ['No file holds anything that was withdrawn: there was nothing to write.'] : []),
+    ...(files === null && held.length > 0 ? ['The files on disk still differ from what is in force; the same command with --write-back restores them.'] : []),
   ];
 }
 

@@ -1,8 +1,10 @@
 /** What people decide about the files' changes: confirming removals, rolling back, holds. */
 import { z } from '@hono/zod-openapi';
-import { act } from '../act.ts';
+import { act, actWith } from '../act.ts';
 import { answer } from '../answer.ts';
 import { declare } from '../declare.ts';
+import type { Meta } from '../../domain/command.ts';
+import type { Executed } from '../../plane.ts';
 import type { Api, ApiParts } from '../parts.ts';
 import { name, reason, version } from '../shapes.ts';
 import { holdViews, pendingViews } from '../views.ts';
@@ -25,11 +27,11 @@ export function addChanges(api: Api, parts: ApiParts): void {
     api,
     { method: 'post', path: '/v1/rollback', action: 'rollback', summary: 'Put the policies of an earlier version in force again', answers: 'The new version, its changes and holds; with `writeBack` what happened to each file.', body: rollback },
     ({ body, operator, idem }) =>
-      act(parts, { kind: 'rollback', to: body.to, expected: body.expected }, { operator, idem, reason: body.reason }, (recorded) => {
+      actWith(parts, (meta) => rollbackOrFiles(parts, body, meta), { operator, idem, reason: body.reason }, (recorded) => {
         const event = recorded.find((one) => one.event.type === 'RolledBack')?.event;
-        if (event?.type !== 'RolledBack') return {};
-        const files = body.writeBack ? parts.writeBack(event) : null;
-        return { to: event.to, changes: event.changes, holds: event.holds, released: event.released, files };
+        const { to, changes, holds, released } = event?.type === 'RolledBack' ? event : { to: parts.plane.history.versionAt(body.to), changes: [], holds: [], released: [] };
+        const files = body.writeBack ? parts.writeBack(changes.map(({ policy }) => policy)) : null;
+        return { to, changes, holds, released, files };
       }),
   );
   declare(api, { method: 'get', path: '/v1/holds', action: 'read', summary: 'Withdrawn content that stays out', answers: '`holds`: policy, content, by whom, since when, why.' }, () =>
@@ -40,4 +42,11 @@ export function addChanges(api: Api, parts: ApiParts): void {
     { method: 'post', path: '/v1/holds/release', action: 'release-hold', summary: 'Let held content of one policy publish again', answers: 'What was released.', body: release },
     ({ body, operator, idem }) => act(parts, { kind: 'release', policy: body.policy, expected: body.expected }, { operator, idem, reason: body.reason }),
   );
+}
+
+/** With `writeBack`, what is in force already is no refusal: there are still the files, which an earlier rollback may have left as they were. */
+function rollbackOrFiles({ plane }: ApiParts, { to, expected, writeBack }: z.infer<typeof rollback>, meta: Meta): Executed {
+  const executed = plane.execute({ kind: 'rollback', to, expected }, meta);
+  if (executed.ok || !writeBack || executed.refusal.code !== 'already-done') return executed;
+  return { ok: true, recorded: [], state: plane.state(), replayed: false };
 }
