@@ -87,7 +87,10 @@ function measureAppends(): Appends {
   function bytesOfLast(): Buffer {
     const size = plane.state().size;
     const [stored] = written.read(size - 1, size);
-    const parts = [stored?.entry, stored?.leaf, stored?.body?.body, stored?.reason?.salt, stored?.reason?.body, Buffer.from(written.checkpoint(size)?.note ?? '')];
+    if (stored === undefined) throw new Error('the last event is not there');
+    const { payload_sha256: body, reason_sha256: reason } = JSON.parse(stored.entry.toString('utf8')) as { readonly payload_sha256: string; readonly reason_sha256: string };
+    const payloads = [body, reason].map((sha256) => written.payload(sha256)).flatMap((payload) => [payload?.salt, payload?.body]);
+    const parts = [stored.entry, stored.leaf, ...payloads, Buffer.from(written.checkpoint(size)?.note ?? '')];
     return Buffer.concat(parts.filter((part) => part !== undefined && part !== null));
   }
 }

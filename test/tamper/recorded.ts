@@ -2,7 +2,9 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { parseSignerKey } from '@portcullis/tlog';
 import Database from 'better-sqlite3';
+import { openFoldShelf } from '../../apps/control-plane/src/fold-shelf.ts';
 import { openPlane } from '../../apps/control-plane/src/plane.ts';
 import type { Plane } from '../../apps/control-plane/src/plane.ts';
 import { workOnce } from '../crash/work.js';
@@ -71,6 +73,25 @@ export function intrude(dataDir: string, act: (db: Database.Database) => void): 
   for (const { name } of db.prepare<[], { name: string }>("SELECT name FROM sqlite_master WHERE type = 'trigger'").all()) db.exec(`DROP TRIGGER ${name}`);
   act(db);
   db.close();
+}
+
+/** Opens the plane once, so that it keeps folds, as it does by itself once a log is long. */
+export function keepFolds(dataDir: string): void {
+  const opened = openPlane({ dataDir, now: () => 1, folds: { least: 50, segment: 128, every: 40 } });
+  if (!opened.ok) throw new Error(opened.problem);
+  opened.plane.close();
+}
+
+/** The newest kept fold says that no policy is in force; the plane's own key signs that. */
+export function forgeFold(dataDir: string): void {
+  const parsed = parseSignerKey(readFileSync(join(dataDir, 'keys', 'plane.key'), 'utf8').trim());
+  if (!parsed.ok) throw new Error('the key cannot be read');
+  const shelf = openFoldShelf(dataDir, parsed.signer);
+  const newest = shelf.folds().at(-1);
+  const state = newest === undefined ? undefined : shelf.stateAt(newest.size);
+  if (newest === undefined || state === undefined || state.policies.size === 0) throw new Error('there is no fold with a policy in it');
+  const { from, size, root } = newest;
+  shelf.keep({ from, size, root }, newest.index(), { ...state, policies: new Map() });
 }
 
 /** A log of the same size and name with another history from its first event on, signed with the key of the first one. */

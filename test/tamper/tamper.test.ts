@@ -11,7 +11,7 @@ import { logVerify } from '../../apps/control-plane/src/cli/audit.ts';
 import type { Terminal } from '../../apps/control-plane/src/cli/terminal.ts';
 import { firstSeed, random } from '../domain/random.ts';
 import { PORTCULLIS, run } from '../world/process.ts';
-import { alter, cut, intrude, recordLog, rewrite, rewriteAfter } from './recorded.ts';
+import { alter, cut, forgeFold, intrude, keepFolds, recordLog, rewrite, rewriteAfter } from './recorded.ts';
 import type { RecordedLog } from './recorded.ts';
 
 let log: RecordedLog;
@@ -142,6 +142,16 @@ describe('portcullis log verify', () => {
     } finally {
       rmSync(other.folder, { recursive: true, force: true });
     }
+  });
+
+  it('[L5] folds the events again: a kept fold that says something else is found, though the stolen key signed it', async () => {
+    const dataDir = log.copy();
+    keepFolds(dataDir);
+    expect(await verify('--data', dataDir)).toEqual({ alone: ok, early: ok, late: ok });
+    forgeFold(dataDir);
+    expect((await verify('--data', dataDir)).alone).toEqual({ code: 1, found: ['FOLD_WRONG'] });
+    rmSync(join(dataDir, 'folds'), { recursive: true });
+    expect((await verify('--data', dataDir)).alone).toEqual(ok);
   });
 
   it('takes an erased reason for what it is', async () => {

@@ -1,6 +1,7 @@
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseSignerKey } from '@portcullis/tlog';
 import Database from 'better-sqlite3';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { OPERATOR } from '../../../test/domain/story.ts';
@@ -8,6 +9,7 @@ import type { Command } from './domain/command.ts';
 import type { Recorded } from './domain/events.ts';
 import type { PlaneState } from './domain/state.ts';
 import type { Plane } from './plane.ts';
+import { openFoldShelf } from './fold-shelf.ts';
 import { openPlane } from './plane.ts';
 
 /** Often enough to see every case in a small log. */
@@ -184,6 +186,27 @@ describe('after a quick start', () => {
     expect(again.ok || again.problem).toMatch(/event|root|signed|hashes/);
   });
 
+  it('[L5] a kept fold that says something else than its events is found, though the key of the plane signed it; a restart has the true state', async () => {
+    const dataDir = copy();
+    const truth = openPlane({ dataDir: copy(), now: () => 1_000, folds: { ...PACE, least: 1e9 } });
+    if (!truth.ok) throw new Error(truth.problem);
+    const parsed = parseSignerKey(readFileSync(join(dataDir, 'keys', 'plane.key'), 'utf8').trim());
+    if (!parsed.ok) throw new Error('no key');
+    const shelf = openFoldShelf(dataDir, parsed.signer);
+    const { from, size, root, index } = shelf.folds().at(-1)!;
+    shelf.keep({ from, size, root }, index(), { ...shelf.stateAt(size)!, restrictions: new Map() });
+    const found = await new Promise((resolve) => {
+      const plane = open(dataDir, (bug) => {
+        expect(plane.execute(restrict(1), OPERATOR)).toMatchObject({ ok: false, refusal: { code: 'unavailable' } });
+        plane.close();
+        resolve(bug);
+      });
+    });
+    expect(String(found)).toMatch(/it was altered; the kept folds were deleted/);
+    expect(open(dataDir).state()).toEqual(truth.plane.state());
+    truth.plane.close();
+  });
+
   it('an erased text is no damage: the folds that still hold it are dropped, and the plane goes on', async () => {
     const dataDir = copy();
     expect(readFileSync(join(dataDir, 'folds', '600'), 'utf8')).toContain('because');
@@ -197,7 +220,7 @@ describe('after a quick start', () => {
         resolve(bug);
       });
     });
-    expect(String(found)).toMatch(/as after a text was erased/);
+    expect(String(found)).toMatch(/holds a text that was erased/);
     expect(() => kept(dataDir)).toThrow();
     expect([...open(dataDir).state().restrictions.values()][0]?.restriction.reason).toBe('(erased)');
   });

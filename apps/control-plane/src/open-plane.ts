@@ -120,8 +120,8 @@ export function openPlane(options: PlaneOptions): OpenedPlane {
       if (finding === undefined) return;
       // So that the next start reads everything, and does not begin on a damaged log.
       shelf.discard();
-      const problem = `${join(dataDir, 'log.db')}: ${finding.problem}`;
-      if (finding.of === 'log') writer.distrust(`${problem}. Nothing more is recorded: compare the log with a copy (portcullis log verify), then restart the plane`);
+      const problem = `${join(dataDir, 'log.db')}: ${finding.problem}${finding.of === 'log' ? '' : '; the kept folds were deleted'}`;
+      if (finding.of !== 'text') writer.distrust(`${problem}. Nothing more is recorded: compare the log with a copy (portcullis log verify), then restart the plane`);
       onBug(new DamagedLog(problem));
     });
     return { ok: true, plane: writer, keys: planeSigner(keyring), initialised: isNew ? { recoveryKeyPath: recoveryKeyPath(dataDir) } : null };

@@ -4,6 +4,7 @@
  */
 import { emptyEdge, encodeHash, rootOf } from '@portcullis/tlog';
 import type { Edge } from '@portcullis/tlog';
+import { ERASED } from './domain/events.ts';
 import { fold, NOTHING } from './domain/fold.ts';
 import { stateText } from './domain/state-text.ts';
 import type { PlaneState } from './domain/state.ts';
@@ -17,8 +18,8 @@ const PORTION = 250;
 const PAUSE_MS = 15;
 
 export interface Finding {
-  /** Whether the log is damaged, or only the cache differs from it: after a text was erased, for one. */
-  readonly of: 'log' | 'folds';
+  /** The log is damaged; or a kept fold is not that of its events, so that whoever began from it is wrong; or it only holds a text that was erased since. */
+  readonly of: 'log' | 'state' | 'text';
   readonly problem: string;
 }
 
@@ -36,7 +37,7 @@ export function createRecheck(store: LogStore, known: KeptFold): Recheck {
 
   const next = (tell: (finding: Finding | undefined) => void): void => {
     timer = setTimeout(() => {
-      const read = checked(store, edge, Math.min(edge.size + PORTION, known.size), state);
+      const read = readOn(store, edge, Math.min(edge.size + PORTION, known.size), state);
       if (!read.ok) return tell({ of: 'log', problem: read.problem });
       ({ edge, state } = read);
       if (edge.size < known.size) next(tell);
@@ -47,9 +48,24 @@ export function createRecheck(store: LogStore, known: KeptFold): Recheck {
   return { start: next, stop: () => clearTimeout(timer) };
 }
 
+/** Folds the first `size` events from the beginning, at once, and holds each of `folds` against what it gives. */
+export function refold(store: LogStore, folds: readonly KeptFold[], size: number): readonly Finding[] {
+  let edge = emptyEdge();
+  let state: PlaneState = NOTHING;
+  const findings: Finding[] = [];
+  for (const known of [...folds.filter((kept) => kept.size <= size), undefined]) {
+    const read = readOn(store, edge, known?.size ?? size, state);
+    if (!read.ok) return [...findings, { of: 'log', problem: read.problem }];
+    ({ edge, state } = read);
+    const finding = known === undefined ? undefined : verdict(edge, state, known);
+    if (finding !== undefined) findings.push(finding);
+  }
+  return findings;
+}
+
 type Portion = { readonly ok: true; readonly edge: Edge; readonly state: PlaneState } | { readonly ok: false; readonly problem: string };
 
-function checked(store: LogStore, begin: Edge, to: number, before: PlaneState): Portion {
+function readOn(store: LogStore, begin: Edge, to: number, before: PlaneState): Portion {
   try {
     const reading = readEvents(store, begin, to);
     let edge = begin;
@@ -67,6 +83,17 @@ function checked(store: LogStore, begin: Edge, to: number, before: PlaneState): 
 
 function verdict(edge: Edge, state: PlaneState, known: KeptFold): Finding | undefined {
   if (encodeHash(rootOf(edge)) !== known.root) return { of: 'log', problem: `the first ${known.size} events do not give the root that was signed: something was altered` };
-  if (stateText(state) !== known.text) return { of: 'folds', problem: `the fold that was kept at ${known.size} events is not that of its events, as after a text was erased; the kept folds were deleted` };
-  return undefined;
+  const text = stateText(state);
+  if (text === known.text) return undefined;
+  if (differsInErased(JSON.parse(text), JSON.parse(known.text))) return { of: 'text', problem: `the fold that was kept at ${known.size} events holds a text that was erased` };
+  return { of: 'state', problem: `the fold that was kept at ${known.size} events is not that of its events: it was altered` };
+}
+
+/** Whether two values differ only where the first one was erased: a reason is null then, and a name says so. */
+function differsInErased(now: unknown, kept: unknown, field = ''): boolean {
+  if (typeof kept === 'string') return now === kept || now === ERASED || (now === null && field === 'reason');
+  if (typeof now !== 'object' || typeof kept !== 'object' || now === null || kept === null) return now === kept;
+  const here = Object.entries(now);
+  const there = new Map<string, unknown>(Object.entries(kept));
+  return here.length === there.size && here.every(([key, value]) => there.has(key) && differsInErased(value, there.get(key), key));
 }

@@ -1,21 +1,23 @@
 /** `portcullis log export` and `log verify`: the log as files that anybody can check, and the check. Neither needs a plane. */
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { CHECKPOINT_PATH, encodeHash, encodeVerifierKey, openCheckpoint, parseVerifierKey, verifyDirectory } from '@portcullis/tlog';
+import { encodeHash, encodeVerifierKey, openCheckpoint, parseVerifierKey, verifyDirectory } from '@portcullis/tlog';
 import type { Checkpoint, FileReader, VerifierKey } from '@portcullis/tlog';
 import { portcullisHome, readDiscovery } from '../discovery.ts';
+import { readFolds } from '../fold-shelf.ts';
 import type { PublishedLog } from '../log/export.ts';
 import { logKeys } from '../log/log-keys.ts';
 import type { LogKeys } from '../log/log-keys.ts';
+import type { Finding } from '../recheck.ts';
 import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
+import { mayWriteInto, readIfThere, writeDirectory } from './export-directory.ts';
 import { claimedKey, payloadCheck } from './payload-check.ts';
 import { printable } from './printable.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Problems printed; a broken log has one cause or a thousand symptoms. */
 const MAX_SHOWN = 20;
-const GUIDE = 'AUDIT.md';
 
 export interface ExportOptions {
   readonly out: string;
@@ -27,17 +29,9 @@ export interface ExportOptions {
 export async function logExport(options: ExportOptions, terminal: Terminal): Promise<ExitCode> {
   return withLog(options.data, terminal, ({ size, read, files }) => {
     const out = path.resolve(terminal.cwd, options.out);
-    const key = claimedKey(read);
-    const problem = mayWriteInto(out, key);
+    const problem = mayWriteInto(out, claimedKey(read));
     if (problem !== undefined) return refuse(problem, terminal);
-    let checkpoint: Uint8Array | undefined;
-    let written = 0;
-    for (const file of files()) {
-      if (file.path === CHECKPOINT_PATH) checkpoint = file.bytes;
-      else written += writeNew(path.join(out, file.path), file.bytes);
-    }
-    // Last, so that a directory that was being written never claims more than it holds.
-    if (checkpoint !== undefined) writeWhole(path.join(out, CHECKPOINT_PATH), checkpoint);
+    const written = writeDirectory(out, files());
     const log = logKeys(read)?.keys.at(-1)?.name ?? null;
     terminal.out(options.json === true ? JSON.stringify({ size, log, files: written, out }) : `${size} events of ${log ?? 'the log'} are in ${out} (${written} new files). AUDIT.md there says how to verify them.`);
     return EXIT.ok;
@@ -55,22 +49,25 @@ export interface VerifyOptions {
 export async function logVerify(directory: string | undefined, options: VerifyOptions, terminal: Terminal): Promise<ExitCode> {
   const given = options.key === undefined ? undefined : readKey(path.resolve(terminal.cwd, options.key));
   if (typeof given === 'string') return refuse(given, terminal);
-  if (directory === undefined) return withLog(options.data, terminal, ({ read }) => verifyWith(read, given, options, terminal));
+  if (directory === undefined) return withLog(options.data, terminal, (log, dataDir) => verifyWith(log.read, given, options, terminal, (key) => log.refold(readFolds(dataDir, key))));
   const root = path.resolve(terminal.cwd, directory);
   return verifyWith((file) => readIfThere(`${root}/${file}`), given, options, terminal);
 }
 
 /** Without a key from elsewhere the log is held against the keys that it claims itself, and the reader is told so. */
-function verifyWith(read: FileReader, given: VerifierKey | undefined, options: VerifyOptions, terminal: Terminal): ExitCode {
+function verifyWith(read: FileReader, given: VerifierKey | undefined, options: VerifyOptions, terminal: Terminal, refold?: Refold): ExitCode {
   const claimed = logKeys(read);
   if (claimed === undefined) return refuse('This is no log, or its first event cannot be read. Give the directory that `portcullis log export` wrote.', terminal);
   if (given === undefined && options.json !== true) terminal.err(`The key is the one that the log claims, ${printable(encodeVerifierKey(claimed.keys[0]))}. Compare it with a copy from elsewhere, or give that with --key.`);
   // A key from elsewhere stands for those that the log's own events lead to or from, each step signed; any other one stands for itself.
   const known = given === undefined || claimed.keys.some((key) => encodeVerifierKey(key) === encodeVerifierKey(given));
-  return verify(read, known ? claimed : { keys: [given], restorations: [], problems: [] }, options, terminal);
+  return verify(read, known ? claimed : { keys: [given], restorations: [], problems: [] }, options, terminal, refold);
 }
 
-function verify(read: FileReader, claimed: LogKeys, options: VerifyOptions, terminal: Terminal): ExitCode {
+/** What a data directory holds besides its log: states that were folded from it before. They are to be those that its events give. */
+type Refold = (key: VerifierKey) => readonly Finding[];
+
+function verify(read: FileReader, claimed: LogKeys, options: VerifyOptions, terminal: Terminal, refold?: Refold): ExitCode {
   const key = claimed.keys.at(-1) ?? claimed.keys[0];
   const kept = (options.checkpoint ?? []).map((file) => readOlder(path.resolve(terminal.cwd, file), claimed));
   const unreadable = kept.find((one) => typeof one === 'string');
@@ -78,7 +75,9 @@ function verify(read: FileReader, claimed: LogKeys, options: VerifyOptions, term
   const older = kept.filter((one) => typeof one !== 'string');
   const payloads = payloadCheck(read);
   const verified = verifyDirectory(read, key, { older: older.filter((one) => 'root' in one), onEntry: payloads.entry });
-  const problems = [...(verified.ok ? [] : verified.problems), ...older.filter((one) => 'code' in one), ...claimed.problems, ...payloads.problems];
+  // Events that are not those that were recorded give any state.
+  const folds = verified.ok && payloads.problems.length === 0 ? (refold?.(key) ?? []).map(foldProblem) : [];
+  const problems = [...(verified.ok ? [] : verified.problems), ...older.filter((one) => 'code' in one), ...claimed.problems, ...payloads.problems, ...folds];
   const ok = problems.length === 0;
   if (options.json === true) {
     const { keys, restorations } = claimed;
@@ -97,6 +96,17 @@ function verify(read: FileReader, claimed: LogKeys, options: VerifyOptions, term
   return ok ? EXIT.ok : EXIT.no;
 }
 
+function foldProblem({ of, problem }: Finding): FoldProblem {
+  const what = of === 'log' ? `${problem}; compare the log with another copy` : `${problem}. Kept folds are a cache: delete the folder and restart the plane`;
+  return { code: 'FOLD_WRONG', where: 'folds', what };
+}
+
+interface FoldProblem {
+  readonly code: 'FOLD_WRONG';
+  readonly where: string;
+  readonly what: string;
+}
+
 function historyLines({ keys, restorations }: LogKeys): readonly string[] {
   const rotations = keys.length - 1 - restorations.length;
   return [
@@ -106,29 +116,20 @@ function historyLines({ keys, restorations }: LogKeys): readonly string[] {
 }
 
 /** The log of a data directory, as it would be exported; each file is made when it is read. */
-async function withLog(data: string | undefined, terminal: Terminal, act: (log: PublishedLog) => ExitCode): Promise<ExitCode> {
+async function withLog(data: string | undefined, terminal: Terminal, act: (log: PublishedLog, dataDir: string) => ExitCode): Promise<ExitCode> {
   const dataDir = data === undefined ? (readDiscovery(portcullisHome(terminal.env))?.dataDir ?? 'data') : data;
-  const file = path.resolve(terminal.cwd, dataDir, 'log.db');
+  const directory = path.resolve(terminal.cwd, dataDir);
+  const file = path.join(directory, 'log.db');
   if (!existsSync(file)) return refuse(`There is no log at ${file}. Name the plane's data directory with --data.`, terminal);
   const { openPublished } = await import('../log/export.ts');
   let published: PublishedLog | undefined;
   try {
     published = openPublished(file);
-    return act(published);
+    return act(published, directory);
   } catch (error) {
     return refuse(`${file}: ${error instanceof Error ? error.message : String(error)}`, terminal);
   } finally {
     published?.close();
-  }
-}
-
-/** Asks once: an exported log is a file for each event and more. */
-function readIfThere(file: string): Buffer | undefined {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
-    throw error;
   }
 }
 
@@ -156,27 +157,6 @@ function readOlder(file: string, { keys, restorations }: LogKeys): Checkpoint | 
   if (kept === undefined) return checkpoint;
   if (checkpoint.size <= kept) return { ...checkpoint, origin: name };
   return { code: 'ROLLED_BACK', where: file, what: `the log ${checkpoint.origin} had ${checkpoint.size} events, and ${kept} of them were in the backup from which this one goes on; find out what was in the others` };
-}
-
-/** An empty or new directory, or an earlier export of the same log. */
-function mayWriteInto(out: string, key: VerifierKey | undefined): string | undefined {
-  if (!existsSync(out) || readdirSync(out).length === 0) return undefined;
-  const there = claimedKey((file) => readIfThere(`${out}/${file}`));
-  if (key !== undefined && there?.name === key.name && there.id === key.id) return undefined;
-  return `${out} holds something else than an export of ${key?.name ?? 'this log'}. Choose an empty directory.`;
-}
-
-/** 1 where the file was written. What is there already is never touched, but for the guide: published files do not change. */
-function writeNew(file: string, bytes: Uint8Array): number {
-  if (existsSync(file) && path.basename(file) !== GUIDE) return 0;
-  writeWhole(file, bytes);
-  return 1;
-}
-
-function writeWhole(file: string, bytes: Uint8Array): void {
-  mkdirSync(path.dirname(file), { recursive: true });
-  writeFileSync(`${file}.tmp`, bytes);
-  renameSync(`${file}.tmp`, file);
 }
 
 function refuse(problem: string, terminal: Terminal): ExitCode {

@@ -3,7 +3,7 @@
  * by hash. The body is a plain payload, kept for ever. Free text and people's names are salted payloads: they can be erased,
  * and the entry, the order and every proof stay valid.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { canonicalJson } from '@portcullis/policy-core';
 import type { Restriction } from '@portcullis/policy-core';
 import { MAX_ENTRY_BYTES } from '@portcullis/tlog';
@@ -48,7 +48,7 @@ export function encodeEvent(seq: number, prev: string, unsealed: Unsealed, rando
   const hidden = closed === null ? null : salted(canonicalJson(closed), random);
   const reason = unsealed.reason === null ? null : salted(unsealed.reason, random);
   const body = Buffer.from(canonicalJson(hidden === null ? open : { ...open, hidden_sha256: hidden.sha256 }));
-  const payload: Payload = { sha256: sha256(body), salt: null, body };
+  const payload: Payload = { sha256: payloadHash(null, body), salt: null, body };
   const { id, event, atMs, actor, auth, idem, commandSha256, cause, n } = unsealed;
   const entry = Buffer.from(
     JSON.stringify({
@@ -128,23 +128,17 @@ export function erasableIn(entry: Uint8Array, payload: PayloadReader): readonly 
   return [fields.reason_sha256, hidden].filter((sha256) => typeof sha256 === 'string').filter((sha256) => (payload(sha256)?.salt ?? null) !== null);
 }
 
-function payloadText(seq: number, hash: string, payload: PayloadReader): string | null {
-  const stored = payload(hash);
-  if (stored === undefined) throw new DamagedLog(`a payload of event ${seq} is missing (${hash})`);
+function payloadText(seq: number, sha256: string, payload: PayloadReader): string | null {
+  const stored = payload(sha256);
+  if (stored === undefined) throw new DamagedLog(`a payload of event ${seq} is missing (${sha256})`);
   if (stored.body === null) return null;
-  if (payloadHash(stored.salt, stored.body) !== hash) throw new DamagedLog(`a payload of event ${seq} is not what was recorded (${hash})`);
+  if (payloadHash(stored.salt, stored.body) !== sha256) throw new DamagedLog(`a payload of event ${seq} is not what was recorded (${sha256})`);
   return Buffer.from(stored.body.buffer, stored.body.byteOffset, stored.body.byteLength).toString('utf8');
 }
 
 /** The hash that names a payload. */
 export function payloadHash(salt: Uint8Array | null, body: Uint8Array): string {
-  const hash = createHash('sha256');
-  if (salt !== null) hash.update(salt);
-  return hash.update(body).digest('hex');
-}
-
-function sha256(bytes: Uint8Array): string {
-  return payloadHash(null, bytes);
+  return hash('sha256', salt === null ? body : Buffer.concat([salt, body]));
 }
 
 function salted(text: string, random: (bytes: number) => Uint8Array): Payload {

@@ -4,6 +4,9 @@
  */
 import { bundlePath, CHECKPOINT_PATH, edgeTiles, emptyEdge, encodeBundle, encodeVerifierKey, extend, leafHash, TILE_WIDTH, tilePath, tilesOf } from '@portcullis/tlog';
 import type { FileReader } from '@portcullis/tlog';
+import type { KeptFold } from '../fold-shelf.ts';
+import { refold } from '../recheck.ts';
+import type { Finding } from '../recheck.ts';
 import { DamagedLog } from './codec.ts';
 import { logKeys } from './log-keys.ts';
 import { openSqliteReader } from './sqlite-store.ts';
@@ -23,6 +26,8 @@ export interface PublishedLog {
   readonly read: FileReader;
   /** All files, the checkpoint and the page about checking last. Throws DamagedLog where they cannot be made. */
   readonly files: () => Generator<ExportedFile>;
+  /** Folds all events, and holds these kept folds against what they give. */
+  readonly refold: (folds: readonly KeptFold[]) => readonly Finding[];
   readonly close: () => void;
 }
 
@@ -34,7 +39,7 @@ export function openPublished(logPath: string): PublishedLog {
     store.close();
     throw new DamagedLog('there is no signed head yet, so there is nothing to export');
   }
-  return { size: head.size, read: storeFiles(store, head), files: () => exportStore(store, head.size, head.note), close: () => store.close() };
+  return { size: head.size, read: storeFiles(store, head), files: () => exportStore(store, head.size, head.note), refold: (folds) => refold(store, folds, head.size), close: () => store.close() };
 }
 
 /** All files of a log.db. */
@@ -76,16 +81,25 @@ function* exportStore(store: LogStore, size: number, note: string): Generator<Ex
   yield { path: 'AUDIT.md', bytes: Buffer.from(auditPage(storeFiles(store, { size, note }), size)) };
 }
 
-/** The payloads that an entry names, and those that its body names in turn. */
-function* payloadsOf(store: LogStore, { entry, body }: StoredEntry, seen: Set<string>): Generator<ExportedFile> {
-  const names = `${entry.toString('utf8')}\n${body?.body === undefined || body.body === null ? '' : Buffer.from(body.body).toString('utf8')}`;
-  for (const [sha256] of names.matchAll(/\b[0-9a-f]{64}\b/g)) {
+/** The payloads that an entry names, and those that its body names in turn. An altered log is exported as it is: it is the evidence. */
+function* payloadsOf(store: LogStore, { entry }: StoredEntry, seen: Set<string>): Generator<ExportedFile> {
+  const text = entry.toString('utf8');
+  const body = /"payload_sha256":"([0-9a-f]{64})"/.exec(text)?.[1];
+  for (const names = namesIn(text); ; ) {
+    const sha256 = names.shift();
+    if (sha256 === undefined) return;
     if (seen.has(sha256)) continue;
     if (seen.size >= SEEN_CONTENTS) seen.clear();
     seen.add(sha256);
     const bytes = payloadFile(store, sha256);
-    if (bytes !== undefined) yield { path: `payload/${sha256}`, bytes };
+    if (bytes === undefined) continue;
+    if (sha256 === body) names.push(...namesIn(Buffer.from(bytes).toString('utf8')));
+    yield { path: `payload/${sha256}`, bytes };
   }
+}
+
+function namesIn(text: string): string[] {
+  return text.match(/\b[0-9a-f]{64}\b/g) ?? [];
 }
 
 /** Whose keys: an auditor compares them with those that were written down elsewhere. */

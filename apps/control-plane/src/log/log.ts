@@ -159,6 +159,6 @@ export function checkHead(store: LogStore, edge: Edge, verifiers: readonly Verif
   if (Buffer.compare(root, rootOf(edge)) !== 0) throw new DamagedLog(`the ${size} events of the log do not give the root that was signed: something was altered`);
 }
 
-function decode(store: LogStore, { entry, body, reason }: StoredEntry): Recorded {
-  return decodeEvent(entry, (sha256) => [body, reason].find((one) => one?.sha256 === sha256) ?? store.payload(sha256));
+function decode(store: LogStore, { entry }: StoredEntry): Recorded {
+  return decodeEvent(entry, store.payload);
 }

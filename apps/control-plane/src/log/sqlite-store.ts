@@ -4,7 +4,7 @@
  */
 import Database from 'better-sqlite3';
 import { watchFile } from './same-file.ts';
-import type { EntryQuery, LogStore, LogWriter, NamedPayload, StoredEntry } from './store.ts';
+import type { EntryQuery, LogStore, LogWriter, StoredEntry } from './store.ts';
 import { LogMoved } from './store.ts';
 import { TABLES, TABLES_VERSION } from './tables.ts';
 
@@ -14,17 +14,6 @@ const SYNCHRONOUS_FULL = 2;
 const BUSY_TIMEOUT_MS = 5_000;
 
 type Bytes = Buffer | null;
-interface EventRow {
-  readonly seq: number;
-  readonly entry: Buffer;
-  readonly leaf: Buffer;
-  readonly bodySha256: string | null;
-  readonly bodySalt: Bytes;
-  readonly body: Bytes;
-  readonly reasonSha256: string | null;
-  readonly reasonSalt: Bytes;
-  readonly reason: Bytes;
-}
 
 /** Opens or creates log.db. Throws where the file is no such database, was written by a newer version, or cannot be made durable. */
 export function openSqliteStore(path: string): LogStore {
@@ -84,12 +73,7 @@ function storeOf(db: Database.Database, stillThere: () => void): LogStore {
   const newest = db.prepare<[], { size: number; note: string }>('SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1');
   const sizes = db.prepare<[], number>('SELECT size FROM checkpoints ORDER BY size').pluck();
   const erase = db.prepare<[string]>('UPDATE payloads SET salt = NULL, body = NULL WHERE sha256 = ? AND salt IS NOT NULL');
-  const events = db.prepare<[number, number], EventRow>(
-    `SELECT e.seq, CAST(e.entry AS BLOB) AS entry, e.leaf, b.sha256 AS bodySha256, b.salt AS bodySalt, b.body,
-            r.sha256 AS reasonSha256, r.salt AS reasonSalt, r.body AS reason
-     FROM events e LEFT JOIN payloads b ON b.sha256 = e.payload LEFT JOIN payloads r ON r.sha256 = e.reason
-     WHERE e.seq >= ? AND e.seq < ? ORDER BY e.seq`,
-  );
+  const events = db.prepare<[number, number], StoredEntry>('SELECT seq, CAST(entry AS BLOB) AS entry, leaf FROM events WHERE seq >= ? AND seq < ? ORDER BY seq');
   const find = db
     .prepare<{ from: number; before: number; types: string | null; actor: string | null; limit: number }, number>(
       `SELECT seq FROM events WHERE seq >= @from AND seq < @before
@@ -114,9 +98,7 @@ function storeOf(db: Database.Database, stillThere: () => void): LogStore {
   });
   return {
     size: () => size.get() ?? 0,
-    *read(from, to) {
-      for (const row of events.iterate(from, to)) yield entryOf(row);
-    },
+    read: (from, to) => events.iterate(from, to),
     find: ({ types, ...query }: EntryQuery) => find.all({ ...query, types: types === null ? null : JSON.stringify(types) }),
     keyed: (actorId, idem) => keyed.all(actorId, idem),
     payload: (sha256) => payload.get(sha256),
@@ -173,13 +155,4 @@ function writerOf(db: Database.Database, hasPayload: Database.Statement<[string]
       checkpoint.run(size, note);
     },
   };
-}
-
-function entryOf(row: EventRow): StoredEntry {
-  const { seq, entry, leaf } = row;
-  return { seq, entry, leaf, body: named(row.bodySha256, row.bodySalt, row.body), reason: named(row.reasonSha256, row.reasonSalt, row.reason) };
-}
-
-function named(sha256: string | null, salt: Bytes, body: Bytes): NamedPayload | undefined {
-  return sha256 === null ? undefined : { sha256, salt, body };
 }

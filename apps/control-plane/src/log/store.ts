@@ -7,7 +7,7 @@ import type { StoredPayload, Payload } from './codec.ts';
 export interface LogStore {
   /** Number of entries. */
   size(): number;
-  /** Entries from `from` (inclusive) to `to` (exclusive), in order, each with its body and reason where they are stored. */
+  /** Entries from `from` (inclusive) to `to` (exclusive), in order. */
   read(from: number, to: number): IterableIterator<StoredEntry>;
   /** The newest seqs that match, newest first. */
   find(query: EntryQuery): readonly number[];
@@ -46,12 +46,6 @@ export interface StoredEntry {
   readonly seq: number;
   readonly entry: Buffer;
   readonly leaf: Buffer;
-  readonly body: NamedPayload | undefined;
-  readonly reason: NamedPayload | undefined;
-}
-
-export interface NamedPayload extends StoredPayload {
-  readonly sha256: string;
 }
 
 export interface StoredCheckpoint {
