@@ -39,6 +39,9 @@ const GLOB = /[*?]/;
 const DRIVE = /^[A-Za-z]:(?=[\\/]|$)/;
 const URI_START = /^[A-Za-z][A-Za-z0-9+.-]*:/;
 const SHORT_NAME = /~\d/;
+const DOUBTFUL_EDGES = /^$|^\p{White_Space}|[.\p{White_Space}]$/u;
+/** Some file systems drop them, so that `..` with one inside is `..`. */
+const IGNORABLE = /\p{Default_Ignorable_Code_Point}/gu;
 
 type Root = 'absolute' | 'relative' | 'drive';
 
@@ -175,9 +178,9 @@ function normalise(text: string, backslashSeparates: boolean): NormalPath | null
   return { root, drive: drive?.toLowerCase() ?? '', segments };
 }
 
-/** Windows drops dots and spaces at a name's end, reads `:` as a stream and `~1` as a short name. */
+/** Windows drops dots and spaces at a name's end (others might, of any kind), reads `:` as a stream and `~1` as a short name. */
 function isDoubtfulName(name: string, onWindows: boolean): boolean {
-  if (name.endsWith('.') || name.endsWith(' ') || name.startsWith(' ') || STREAM.test(name)) return true;
+  if (DOUBTFUL_EDGES.test(NOT_ASCII.test(name) ? name.replace(IGNORABLE, '') : name) || STREAM.test(name)) return true;
   return onWindows && (name.includes(':') || SHORT_NAME.test(name));
 }
 
