@@ -1,7 +1,7 @@
 /** What one policy document is worth on its own: parsed, and held against the tests that it carries about itself. */
 import { parsePolicy } from './parse/policy.ts';
 import type { Policy } from './policy.ts';
-import { codeFrame } from './problem.ts';
+import { codeFrame, quote } from './problem.ts';
 import type { Problem } from './problem.ts';
 import { runPolicyTests } from './run-tests.ts';
 import type { TestFailure } from './run-tests.ts';
@@ -28,13 +28,22 @@ export function judgeDocument(source: { readonly id: string; readonly bytes: Uin
 function testProblems({ id, bytes }: { readonly id: string; readonly bytes: Uint8Array }, failures: readonly TestFailure[]): readonly Problem[] {
   if (failures.length === 0) return [];
   const lines = new TextDecoder().decode(bytes).split(/\r\n|\r|\n/);
-  return failures.map(({ message, at }) => ({
+  return failures.map((failure) => ({
     file: id,
-    line: at.line,
-    column: at.column,
+    line: failure.at.line,
+    column: failure.at.column,
     code: 'TEST_FAILED',
     severity: 'error',
-    message,
-    frame: codeFrame(at.line, at.column, lines[at.line - 1] ?? ''),
+    message: failure.message,
+    frame: `${codeFrame(failure.at.line, failure.at.column, lines[failure.at.line - 1] ?? '')}\n${differenceOf(failure)}`,
   }));
+}
+
+/** What was expected and what was decided, one under the other, and the line of the rule that spoke. */
+function differenceOf({ expected, got }: TestFailure): string {
+  const speaker = (rule: string | null): string => (rule === null ? '' : ` by ${quote(rule)}`);
+  const line = got.matched[0]?.at?.line;
+  const place = got.decision === 'allow' || line === undefined ? '' : ` (line ${line})`;
+  const told = got.message === null ? '' : `, saying ${quote(got.message)}`;
+  return `- expected ${expected.decision}${speaker(expected.rule)}\n+ decided  ${got.decision}${speaker(got.rule)}${place}${told}`;
 }
