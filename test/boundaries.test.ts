@@ -37,12 +37,12 @@ const BOUNDARIES: readonly Boundary[] = [
   },
   {
     inside: /^apps\/proxy\/src\/relay\//,
-    may: [/^@portcullis\/policy-core$/, /^node:(?!http|https|net|fs|child_process$)/, /^apps\/proxy\/src\/upstream\//],
+    may: [/^@portcullis\/policy-core(\/(plumbing|strict-json))?$/, /^node:(?!http|https|net|fs|child_process$)/, /^apps\/proxy\/src\/upstream\//],
     because: 'the relay moves bytes between agent and upstream and never waits for the plane or the disk',
   },
   {
     inside: /^apps\/proxy\/src\//,
-    may: [/^@portcullis\/(policy-core|policy-files|tlog)$/, /^node:/, /^ws$/, /^better-sqlite3$/, /^apps\/proxy\//],
+    may: [/^@portcullis\/(policy-core(\/(plumbing|strict-json|suggestion))?|policy-files|tlog)$/, /^node:/, /^ws$/, /^better-sqlite3$/, /^apps\/proxy\//],
     because: 'no MCP SDK in the data path, and nothing of the control plane on hosts',
   },
   {

@@ -4,7 +4,7 @@
  * Node's own parser: a proxy starts with every agent session, and an argument library would be a good part of that start.
  */
 import { parseArgs } from 'node:util';
-import { nearest } from '@portcullis/policy-core';
+import { nearest } from '@portcullis/policy-core/suggestion';
 
 export type CommandName = 'wrap' | 'join' | 'trust' | 'status' | 'doctor';
 

@@ -63,4 +63,3 @@ export type { Visibility } from './restrict.ts';
 export { defaultServer, runPolicyTests } from './run-tests.ts';
 export type { TestFailure, TestReport } from './run-tests.ts';
 export { selects } from './selects.ts';
-export { nearest } from './suggestion.ts';

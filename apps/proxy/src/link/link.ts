@@ -5,8 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { closeReason, linkLimits } from '@portcullis/policy-core';
 import type { CloseReason, Mark } from '@portcullis/policy-core';
-import { WebSocket } from 'ws';
-import type { RawData } from 'ws';
+import type { RawData, WebSocket } from 'ws';
 import { startStale, ticked } from '../guard/freshness.ts';
 import { held } from '../guard/guard.ts';
 import { eventLoop } from '../timers.ts';
@@ -41,7 +40,6 @@ const BEAT_MS = linkLimits.HEARTBEAT_MS;
 const STALE_WRITE_MS = 30_000;
 /** A connection that lasts this long ends the growing of waits. */
 const STABLE_MS = 60_000;
-const HANDSHAKE_MS = 10_000;
 /** What the welcome must repeat: nobody guesses it, nobody sees it twice. */
 const NONCE_BYTES = 32;
 /** Frames that may wait while one is being stored, before no more is read. */
@@ -88,9 +86,25 @@ export function startLink(options: LinkOptions): Link {
   };
 }
 
+/** The socket, with HTTP and TLS behind it, is half of what a start loads: it comes when it is needed, and the agent's first calls do not wait for it. */
 function connect(live: Live): void {
+  const { open, clocks } = live.options;
+  if (open !== undefined) return openOne(live, open);
+  import('./socket.ts').then(
+    ({ openSocket }) => {
+      if (!live.closed) openOne(live, openSocket);
+    },
+    (error: unknown) => {
+      if (live.closed) return;
+      noteState(live, afterLoss(live.state, { reason: null, problem: `this program is damaged or being replaced: ${error instanceof Error ? error.message : String(error)}`, planeLog: null }, clocks().wallMs));
+      live.retry = live.timers.after(live.backoff.next(), () => connect(live));
+    },
+  );
+}
+
+function openOne(live: Live, open: (url: string) => WebSocket): void {
   const { options } = live;
-  const socket = (options.open ?? openSocket)(options.url);
+  const socket = open(options.url);
   const asked = options.clocks();
   const nonce = Buffer.from((options.randomBytes ?? randomBytes)(NONCE_BYTES));
   const connection: Connection = { socket, phase: 'challenge', answer: nonce.toString('base64url'), asked, lastHeardMs: asked.monoMs, heard: null, pending: 0, problem: null, planeLog: null };
@@ -101,17 +115,6 @@ function connect(live: Live): void {
     connection.problem ??= error.message;
   });
   socket.on('close', (code, reason) => lost(live, connection, closeReason(code, reason.toString())));
-}
-
-function openSocket(url: string): WebSocket {
-  return new WebSocket(url, {
-    perMessageDeflate: false,
-    maxPayload: linkLimits.MAX_DOWN_BYTES,
-    maxFragments: linkLimits.MAX_FRAGMENTS,
-    maxBufferedChunks: linkLimits.MAX_BUFFERED_CHUNKS,
-    handshakeTimeout: HANDSHAKE_MS,
-    followRedirects: false,
-  });
 }
 
 function lost(live: Live, connection: Connection, reason: CloseReason | null): void {

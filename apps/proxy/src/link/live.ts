@@ -1,7 +1,7 @@
 /** What the link is made of: one record for the link, one for each connection. */
 import { canonicalJson, plainFrame } from '@portcullis/policy-core';
 import type { Read, Report, Restoration, Rotation, SignBytes, UpFrame, Verify } from '@portcullis/policy-core';
-import { WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import type { SwappableGate } from '../gate.ts';
 import { holding, staleMs } from '../guard/freshness.ts';
 import type { Clocks, Freshness } from '../guard/freshness.ts';
@@ -131,7 +131,10 @@ export function staleNow(live: Live): number {
   return staleMs(live.freshness, live.options.clocks());
 }
 
+/** `readyState` of an open WebSocket (WHATWG). */
+const OPEN = 1;
+
 /** Sends a frame, if there is still somebody to hear it. */
 export function say(connection: Connection, frame: Exclude<UpFrame, { frame: 'hello' }>): void {
-  if (connection.socket.readyState === WebSocket.OPEN) connection.socket.send(plainFrame(frame));
+  if (connection.socket.readyState === OPEN) connection.socket.send(plainFrame(frame));
 }

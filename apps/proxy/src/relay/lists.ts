@@ -3,7 +3,7 @@
  * upstream wrote it: order, cursor, unknown fields. Lists are known by their shape, because an answer may come for an id that
  * was used for something else before.
  */
-import { parseStrict } from '@portcullis/policy-core';
+import { parseStrict } from '@portcullis/policy-core/strict-json';
 import type { JsonLimits, JsonObject, JsonValue } from '@portcullis/policy-core';
 import { cutElements } from './edit.ts';
 import type { Edit } from './edit.ts';

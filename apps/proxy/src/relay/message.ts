@@ -3,7 +3,7 @@
  * What is not one clear message is an Unclear, which is never forwarded; it says what to answer and to whom.
  */
 import { isUtf8 } from 'node:buffer';
-import { parseStrict } from '@portcullis/policy-core';
+import { parseStrict } from '@portcullis/policy-core/strict-json';
 import type { JsonLimits, JsonObject, JsonProblemCode, JsonValue } from '@portcullis/policy-core';
 import { findDisguise, reserve } from './fold.ts';
 import { membersOf } from './outline.ts';

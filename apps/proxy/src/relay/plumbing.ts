@@ -2,7 +2,7 @@
  * What a message is before it becomes a call: plumbing passes (the list is the policy language's own, so that a policy file is
  * checked against the very list that the relay goes by), and a method in the wrong form is refused.
  */
-import { isPlumbing, PLUMBING } from '@portcullis/policy-core';
+import { isPlumbing, PLUMBING } from '@portcullis/policy-core/plumbing';
 import type { PlumbingForm as Form, PlumbingSender as Sender } from '@portcullis/policy-core';
 
 export { isPlumbing };
