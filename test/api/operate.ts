@@ -17,17 +17,33 @@ export interface Operators {
   readonly url: string;
   /** Runs `portcullis …` with the token of a role; `terminal` replaces parts of what it runs in. */
   operate(role: Role, args: readonly string[], terminal?: Partial<Terminal>): Promise<Said>;
+  /** The plane goes away, with every connection, or is back under the same address. */
+  away(): Promise<void>;
+  back(): Promise<void>;
   close(): Promise<void>;
 }
 
 export async function operators(world: ApiWorld): Promise<Operators> {
-  const http = createHttpServer(null);
-  http.open(world.api);
-  const listened = await listen(http.server, 'localhost', 0);
-  if (!listened.ok) throw new Error(listened.problem);
-  const url = `http://localhost:${(http.server.address() as AddressInfo).port}`;
+  let port = 0;
+  const serve = async () => {
+    const http = createHttpServer(null);
+    http.open(world.api);
+    const listened = await listen(http.server, 'localhost', port);
+    if (!listened.ok) throw new Error(listened.problem);
+    ({ port } = http.server.address() as AddressInfo);
+    return async () => {
+      http.server.closeAllConnections();
+      await listened.listening.close();
+    };
+  };
+  let stop = await serve();
+  const url = `http://localhost:${port}`;
   return {
     url,
+    away: () => stop(),
+    back: async () => {
+      stop = await serve();
+    },
     operate: async (role, args, changes = {}) => {
       const out: string[] = [];
       const err: string[] = [];
@@ -37,9 +53,6 @@ export async function operators(world: ApiWorld): Promise<Operators> {
       };
       return { code: await run(args, terminal), out: out.join('\n'), err: err.join('\n') };
     },
-    close: async () => {
-      http.server.closeAllConnections();
-      await listened.listening.close();
-    },
+    close: () => stop(),
   };
 }

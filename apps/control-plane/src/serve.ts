@@ -33,6 +33,7 @@ import { DamagedLog } from './log/codec.ts';
 import { LogUnavailable } from './log/same-file.ts';
 import { openPlane } from './plane.ts';
 import type { Plane } from './plane.ts';
+import { verifierKeyText } from './verifier-key.ts';
 
 /** Runs the plane until it is told to stop. */
 export async function serve(options: ServeOptions, terminal: Terminal): Promise<ExitCode> {
@@ -112,6 +113,7 @@ interface Start {
   readonly url: string;
   readonly config: ServeConfig;
   readonly plane: Plane;
+  /** Set at the first start. */
   readonly recoveryKeyPath: string | null;
 }
 
@@ -124,14 +126,17 @@ function voiceOf(config: ServeConfig, terminal: Terminal) {
     },
     started: ({ url, plane, recoveryKeyPath }: Start): void => {
       const { log, version } = plane.state();
+      const verifierKey = verifierKeyText(plane.state());
       if (config.json) {
-        terminal.out(JSON.stringify({ happened: 'started', url, log, version, policies: config.policies, data: config.data, recoveryKey: recoveryKeyPath }));
+        terminal.out(JSON.stringify({ happened: 'started', url, log, version, policies: config.policies, data: config.data, recoveryKey: recoveryKeyPath, verifierKey }));
         return;
       }
       terminal.out(`Portcullis listens on ${url}`);
       terminal.out(`  policies ${config.policies}`);
       terminal.out(`  data     ${config.data} (log ${log}, version ${version})`);
-      if (recoveryKeyPath !== null) terminal.out(`  The recovery key is in ${recoveryKeyPath}. Move it off this machine now: with it, hosts can follow a restored plane.`);
+      if (recoveryKeyPath === null) return;
+      terminal.out(`  The recovery key is in ${recoveryKeyPath}. Move it off this machine now: with it, hosts can follow a restored plane.`);
+      terminal.out(`  The log's verifier key. Write it down elsewhere now: with it, anybody can tell this log from another (docs/audit.md).\n    ${verifierKey}`);
     },
     firstProxy: (plane: Plane): void => {
       if (config.json || plane.state().hosts.size > 0) return;

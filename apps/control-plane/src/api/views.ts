@@ -9,6 +9,7 @@ import type { HeldContent, Host, PlaneState, Refused } from '../domain/state.ts'
 import type { Fleet, ProxyView, TurnedAway } from '../fleet/fleet.ts';
 import type { Unrecorded } from '../offering.ts';
 import type { Storage } from '../plane.ts';
+import { verifierKeyText } from '../verifier-key.ts';
 import type { ApiParts } from './parts.ts';
 
 /** The newest boots that the status looks at for gaps; older ones are in the store. */
@@ -16,6 +17,8 @@ const BOOTS_LOOKED_AT = 200;
 
 export interface StatusView {
   readonly log: string;
+  /** With what the log's heads are checked now, as signed notes write it; auditors compare it with the one that they were given. */
+  readonly verifierKey: string;
   readonly version: number;
   readonly versionAtMs: number | null;
   readonly size: number;
@@ -91,6 +94,7 @@ export function statusView(parts: Pick<ApiParts, 'plane' | 'fleet' | 'decisions'
   const watch = parts.watch();
   return {
     log: state.log,
+    verifierKey: verifierKeyText(state),
     version: state.version,
     versionAtMs: parts.plane.history.at(state.version)?.atMs ?? null,
     size: state.size,

@@ -31,11 +31,11 @@ export function addFleetCommands({ program, terminal, exit }: Setting): void {
   asking(program.command('hosts').description('every enrolled host')).action(async (options: PlaneOptions) => exit(await hosts(options, terminal)));
   asking(program.command('enforced').description('what proxies enforced at a moment'))
     .requiredOption('--at <moment>', '2026-01-05T12:00:00Z for example', moment)
-    .option('--host <id>', 'on this host only')
+    .option('--host <host>', 'on this host only, by name or id')
     .option('--server <name>', 'of this server only')
     .action(async (options: EnforcedOptions) => exit(await enforced(options, terminal)));
   asking(program.command('tail').description('decisions as proxies report them, until Ctrl-C'))
-    .option('--host <id>', 'of this host only')
+    .option('--host <host>', 'of this host only, by name or id')
     .option('--server <name>', 'of this server only')
     .option('--tool <name>', 'about this tool only')
     .addOption(new Option('--decision <which>', 'allowed or denied calls only').choices(['allow', 'deny']))

@@ -25,6 +25,8 @@ export interface Failure {
   readonly message: string;
   /** The plane's error code; null where the plane did not answer. */
   readonly code: string | null;
+  /** Set where no plane was there at all, so that asking again later may help. */
+  readonly away?: true;
 }
 
 export type Answered<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: Failure };
@@ -34,8 +36,13 @@ export interface Connection {
   readonly url: string;
   get<T>(path: string, query?: Query): Promise<Answered<T>>;
   send<T>(method: 'POST' | 'PATCH', path: string, body: object): Promise<Answered<T>>;
-  /** The data of each message of an event stream, until the plane or the signal ends it. */
-  stream(path: string, query: Query, onMessage: (event: string, data: unknown) => void, signal: AbortSignal): Promise<Answered<null>>;
+  /** The data of each message of an event stream, until the plane or the signal ends it; `onOpen` is called once it has begun. */
+  stream(path: string, query: Query, listener: Listener, signal: AbortSignal): Promise<Answered<null>>;
+}
+
+export interface Listener {
+  readonly onOpen: () => void;
+  readonly onMessage: (event: string, data: unknown) => void;
 }
 
 export type Query = Readonly<Record<string, string | number | undefined>>;
@@ -70,7 +77,7 @@ function locate({ env }: Pick<Terminal, 'env'>, as: As): Answered<Place> {
   }
   const discovery = readDiscovery(home);
   if (discovery === undefined) {
-    return fail(EXIT.unreachable, `No plane runs on this machine (${file} is not there). Start one with \`portcullis serve\`, or set PORTCULLIS_URL and PORTCULLIS_TOKEN.`);
+    return away(`No plane runs on this machine (${file} is not there). Start one with \`portcullis serve\`, or set PORTCULLIS_URL and PORTCULLIS_TOKEN.`);
   }
   const secret = discovery.tokens[as];
   const local = readSecret(secret)?.trim();
@@ -116,11 +123,16 @@ function connection(place: Place, interrupted: AbortSignal): Connection {
     url,
     get: (path, query) => json('GET', path, queryText(query ?? {}), null),
     send: (method, path, body) => json(method, path, '', JSON.stringify(body)),
-    stream: async (path, query, onMessage, signal) => {
+    stream: async (path, query, { onOpen, onMessage }, signal) => {
       try {
         const response = await exchange(question('GET', path + queryText(query), null), signal);
         const { statusCode: status = 0, headers } = response;
-        if (status !== 200 || headers['content-type']?.startsWith('text/event-stream') !== true) return understood<null>(place, `GET ${path}`, status, await textOf(response, MAX_ANSWER_BYTES));
+        if (status !== 200) return understood<null>(place, `GET ${path}`, status, await textOf(response, MAX_ANSWER_BYTES));
+        if (headers['content-type']?.startsWith('text/event-stream') !== true) {
+          response.destroy();
+          return noPlane(place, `to GET ${path}, no stream`);
+        }
+        onOpen();
         const problem = await readMessages(response, onMessage);
         return problem === null ? { ok: true, value: null } : noPlane(place, problem);
       } catch (error) {
@@ -164,12 +176,12 @@ function noPlane({ url, discovery }: Place, why: string): Answered<never> {
 function unreachable({ url, discovery, file }: Place, error: unknown): Answered<never> {
   if (discovery !== null && !isRunning(discovery.pid)) {
     const other = error instanceof Impostor ? ` Something else listens at ${url}; no token was sent to it.` : '';
-    return fail(EXIT.unreachable, `No plane runs on this machine: ${file} is left over from one that ended (process ${discovery.pid}).${other} Start a plane with \`portcullis serve\`, or set PORTCULLIS_URL and PORTCULLIS_TOKEN.`);
+    return away(`No plane runs on this machine: ${file} is left over from one that ended (process ${discovery.pid}).${other} Start a plane with \`portcullis serve\`, or set PORTCULLIS_URL and PORTCULLIS_TOKEN.`);
   }
   if (error instanceof Impostor) {
-    return fail(EXIT.unreachable, printable(`What listens at ${url} is not the plane that ${file} names: ${error.message}. No token was sent to it. Find out what it is; \`portcullis serve\` announces a plane anew.`));
+    return away(printable(`What listens at ${url} is not the plane that ${file} names: ${error.message}. No token was sent to it. Find out what it is; \`portcullis serve\` announces a plane anew.`));
   }
-  return fail(EXIT.unreachable, printable(`The plane at ${url} does not answer: ${causeOf(error)}. Is \`portcullis serve\` running?`));
+  return away(printable(`The plane at ${url} does not answer: ${causeOf(error)}. Is \`portcullis serve\` running?`));
 }
 
 /** Whether there is a process of this number; another user's counts. */
@@ -195,6 +207,11 @@ function exitOf(status: number): ExitCode {
 
 function fail<T>(exit: ExitCode, message: string): Answered<T> {
   return { ok: false, failure: { exit, message, code: null } };
+}
+
+/** No plane is there; nobody was told anything. */
+function away(message: string): Answered<never> {
+  return { ok: false, failure: { exit: EXIT.unreachable, message, code: null, away: true } };
 }
 
 function causeOf(error: unknown): string {

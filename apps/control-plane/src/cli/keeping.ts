@@ -23,9 +23,10 @@ export interface RotateOptions extends PlaneOptions {
 /** Has the plane make a new signing key, and shows it. */
 export async function keyRotate(options: RotateOptions, terminal: Terminal): Promise<ExitCode> {
   return withPlane(options, terminal, async (plane) =>
-    show(await plane.send<Done & { readonly publicKey: string }>('POST', '/v1/key/rotate', { reason: options.reason }), options, terminal, ({ version, publicKey }) => [
-      `The plane signs with a new key as of version ${version}: ${publicKey}`,
-      'Connected proxies have it; others follow when they come back. `portcullis log export` writes the new verifier key into AUDIT.md: keep a copy elsewhere.',
+    show(await plane.send<Done & { readonly publicKey: string; readonly verifierKey?: string }>('POST', '/v1/key/rotate', { reason: options.reason }), options, terminal, ({ version, publicKey, verifierKey }) => [
+      `The plane signs with a new key as of version ${version}. Write its verifier key down elsewhere, beside the one before it:`,
+      `  ${verifierKey ?? publicKey}`,
+      'Connected proxies have it; others follow when they come back. A checkpoint or key that was kept before goes on to count.',
     ]),
   );
 }

@@ -6,6 +6,7 @@ import type { PlaneOptions } from './command.ts';
 import { DEFAULT_TIMEOUT_MS, enforcedExit, progressLines, waitUntilEnforced } from './enforced.ts';
 import type { ExitCode } from './exit.ts';
 import { labelsText, restrictionText, shortId } from './happening.ts';
+import { hostId } from './named-host.ts';
 import { storageLines } from './storage.ts';
 import { ago, counted, moment, table } from './table.ts';
 import type { Terminal } from './terminal.ts';
@@ -56,11 +57,14 @@ export interface EnforcedOptions extends PlaneOptions {
 
 /** What proxies enforced at one moment. */
 export async function enforced(options: EnforcedOptions, terminal: Terminal): Promise<ExitCode> {
-  return withPlane(options, terminal, async (plane) =>
-    show(await plane.get<{ readonly enforced: readonly EnforcedView[] }>('/v1/enforced', { fromMs: options.at, toMs: options.at, host: options.host, server: options.server }), options, terminal, (view) =>
-      view.enforced.length === 0 ? ['Nothing is known to have been enforced at that time.'] : enforcedLines(view.enforced),
-    ),
-  );
+  return withPlane(options, terminal, async (plane) => {
+    const host = options.host === undefined ? undefined : await hostId(plane, options.host);
+    // The past knows hosts that the present log may not: those that a restored backup had forgotten.
+    const id = host?.ok === true ? host.value : options.host;
+    const answered = await plane.get<{ readonly enforced: readonly EnforcedView[] }>('/v1/enforced', { fromMs: options.at, toMs: options.at, host: id, server: options.server });
+    if (host?.ok === false && answered.ok && answered.value.enforced.length === 0) return fail(host.failure, options, terminal);
+    return show(answered, options, terminal, (view) => (view.enforced.length === 0 ? ['Nothing is known to have been enforced at that time.'] : enforcedLines(view.enforced)));
+  });
 }
 
 interface EnforcedView extends Enforced {
@@ -94,6 +98,8 @@ export function statusLines(view: StatusView, fleet: readonly ProxyView[], nowMs
   return [
     `version ${view.version}${since}; log ${view.log}, ${counted(view.size, 'event')}`,
     `${counted(view.policies.length, 'policy', 'policies')} from ${view.directory} (policies as of ${view.policiesVersion}, restrictions as of ${view.restrictionsVersion})`,
+    // A plane of an older version does not say it.
+    ...((view as Partial<StatusView>).verifierKey === undefined ? [] : [`verifier key ${view.verifierKey}`]),
     watchLine(view, nowMs),
     ...storageLines(view, nowMs),
     ...section('Restrictions in force', view.restrictions.map((one) => `${one.id}: denies ${restrictionText(one)} (${counted(one.proxies, 'proxy', 'proxies')}), since ${moment(one.imposedAtMs)}${one.actorName === null ? '' : `, by ${one.actorName} (${shortId(one.actor)})`}. Reason: ${one.reason}`)),
@@ -102,7 +108,7 @@ export function statusLines(view: StatusView, fleet: readonly ProxyView[], nowMs
     ...section('Holds', view.holds.map((hold) => `${hold.policy}: ${holdText(hold)}`)),
     ...section('Decisions that are missing', [
       ...(view.decisions.lost === 0 ? [] : [`${view.decisions.lost} could not be stored by this plane`]),
-      ...view.decisions.gaps.map((gap) => `${gap.host}/${gap.server}, boot ${gap.boot.slice(0, 8)}: ${gap.missing} of ${gap.highest} never arrived`),
+      ...view.decisions.gaps.map((gap) => `${fleet.find(({ host }) => host === gap.host)?.hostName ?? gap.host}/${gap.server}, boot ${gap.boot.slice(0, 8)}: ${gap.missing} of ${gap.highest} never arrived`),
     ]),
     '',
     fleetLine(view),

@@ -1,8 +1,7 @@
 /** Tables that fit a terminal. */
 import { printable, shorten } from './printable.ts';
+import { WIDTH } from './wrap.ts';
 
-/** Old terminals and quoted mails still show this many. */
-const WIDTH = 100;
 const GAP = '  ';
 
 export interface Column<Row> {

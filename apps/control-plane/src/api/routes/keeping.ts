@@ -1,6 +1,7 @@
 /** Keeping the log: a new signing key, and erasing what people wrote. */
 import { z } from '@hono/zod-openapi';
 import { erasureOf } from '../../erasure.ts';
+import { verifierKeyText } from '../../verifier-key.ts';
 import { act, actWith } from '../act.ts';
 import { refuse } from '../answer.ts';
 import { declare } from '../declare.ts';
@@ -13,8 +14,8 @@ const erasure = z.strictObject({ seq: version.optional(), actor: name.optional()
 export function addKeeping(api: Api, parts: ApiParts): void {
   declare(
     api,
-    { method: 'post', path: '/v1/key/rotate', action: 'rotate-key', summary: 'Sign with a new key from now on', answers: 'The version as of which the new key signs, and `publicKey`.', body: rotation },
-    ({ body, operator, idem }) => actWith(parts, (meta) => parts.plane.rotateKey(meta), { operator, idem, reason: body.reason }, (_recorded, state) => ({ publicKey: state.publicKey })),
+    { method: 'post', path: '/v1/key/rotate', action: 'rotate-key', summary: 'Sign with a new key from now on', answers: 'The version as of which the new key signs, its `publicKey`, and `verifierKey`, the same as auditors keep it.', body: rotation },
+    ({ body, operator, idem }) => actWith(parts, (meta) => parts.plane.rotateKey(meta), { operator, idem, reason: body.reason }, (_recorded, state) => ({ publicKey: state.publicKey, verifierKey: verifierKeyText(state) })),
   );
   declare(
     api,
