@@ -109,8 +109,8 @@ export function story(): Story {
   };
 }
 
-/** A valid policy for one server; `n` tells contents apart. */
-export function policyFor(server: string, n: number | string = 1): string {
+/** A valid policy for one server, or for several; `n` tells contents apart. */
+export function policyFor(server: string | readonly string[], n: number | string = 1): string {
   return `version: "1"\ndescription: "${n}"\nmatch: { server: ${JSON.stringify(server)} }\ndefault: deny\ntools:\n  get_thing: {}\n`;
 }
 

@@ -1,6 +1,8 @@
 import { compileGlob } from '@portcullis/policy-core';
+import type { Match } from '@portcullis/policy-core';
 import { describe, expect, it } from 'vitest';
-import { globsMeet, overlaps } from './overlap.ts';
+import { firstSeed, random } from '../../../../test/domain/random.ts';
+import { globsMeet, overlapAmong, overlaps } from './overlap.ts';
 
 const match = (server: string[], labels: Record<string, string[]> = {}) => ({ server, labels, upstream: [] });
 
@@ -23,6 +25,20 @@ describe('overlap', () => {
     expect(overlaps(match(['*'], { env: ['prod'] }), match(['*'], { team: ['a'] }))).toBe(true);
     expect(overlaps(match(['*'], { env: ['prod'] }), match(['x'], { env: ['dev', 'p*'] }))).toBe(true);
     expect(overlaps(match(['*'], { constructor: ['a'] }), match(['*']))).toBe(true);
+  });
+
+  it('[F3] finds one among many exactly where asking each of them does', () => {
+    const seed = firstSeed();
+    const dice = random(seed);
+    const name = (): string => `${dice.pick(['a', 'b', 'constructor', '__proto__'])}${dice.pick(['', '1', '2', '*', '?'])}`;
+    const any = () => match(dice.chance(0.5) ? [name()] : [name(), name()], dice.chance(0.5) ? { env: [dice.pick(['prod', 'p*', 'dev'])] } : {});
+    for (let n = 0; n < 2_000; n++) {
+      const others = Array.from({ length: dice.int(5) }, (_, at): [string, Match] => [`o${at}`, any()]);
+      const asked = any();
+      const all = others.filter(([, other]) => overlaps(asked, other)).map(([id]) => id);
+      const found = overlapAmong(others)(asked);
+      expect(found === undefined ? all.length === 0 : all.includes(found), `SEED=${seed}: ${JSON.stringify([asked, others])}`).toBe(true);
+    }
   });
 });
 

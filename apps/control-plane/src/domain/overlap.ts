@@ -13,6 +13,34 @@ export function overlaps(a: Match, b: Match): boolean {
   return Object.entries(a.labels).every(([label, values]) => !Object.hasOwn(b.labels, label) || anyMeet(values, b.labels[label] ?? []));
 }
 
+/**
+ * One of `others` that overlaps with a match, or undefined. Most policies name their servers, and those are looked up by name: asking about
+ * a thousand of thousands takes milliseconds.
+ */
+export function overlapAmong(others: Iterable<readonly [string, Match]>): (match: Match) => string | undefined {
+  type Other = readonly [string, Match];
+  const named = new Map<string, Other[]>();
+  const globbed: Other[] = [];
+  const all = [...others];
+  for (const other of all) {
+    const { server } = other[1];
+    if (server.some(isGlob)) globbed.push(other);
+    else for (const name of server) {
+      const known = named.get(name);
+      if (known === undefined) named.set(name, [other]);
+      else known.push(other);
+    }
+  }
+  return (match) => {
+    const candidates = match.server.some(isGlob) ? all : [...match.server.flatMap((name) => named.get(name) ?? []), ...globbed];
+    return candidates.find(([, other]) => overlaps(match, other))?.[0];
+  };
+}
+
+function isGlob(pattern: string): boolean {
+  return /[*?]/.test(pattern);
+}
+
 function anyMeet(left: readonly string[], right: readonly string[]): boolean {
   return left.some((a) => right.some((b) => globsMeet(a, b)));
 }
@@ -20,7 +48,7 @@ function anyMeet(left: readonly string[], right: readonly string[]): boolean {
 /** Whether some text matches both globs (`*` any run, `?` one code point). Work and memory: product and length of the patterns. */
 export function globsMeet(left: string, right: string): boolean {
   if (left === right) return true;
-  if (!/[*?]/.test(left) && !/[*?]/.test(right)) return false;
+  if (!isGlob(left) && !isGlob(right)) return false;
   const a = Array.from(left);
   const b = Array.from(right);
   // reach[j]: what is before position i of `a` and what is before position j of `b` can spell the same text.

@@ -39,8 +39,9 @@ export function offer(state: PlaneState, command: OfferCommand, policies: Readon
   const vanished = [...state.policies.keys()].filter((policy) => !command.documents.has(policy)).sort(byBytes);
   const gone = vanished.filter((policy) => holdOf(state, policy, 'absent') === undefined);
   refusals.push(...vanished.filter((policy) => holdOf(state, policy, 'absent') !== undefined).map((policy) => heldRefusal(state, policy, null)));
-  const removal = gone.every((policy) => confirmed.has(policy)) ? undefined : removalWaits({ state, command, policies, arrivals, gone, refusals });
-  const removed = removal === undefined ? gone : [];
+  const removal = removalWaits({ state, command, policies, arrivals, gone, confirmed, refusals });
+  const waiting = new Set(removal?.removes);
+  const removed = gone.filter((policy) => !waiting.has(policy));
   const overflow = setRefusal(state, policies, arrivals, removed);
   if (overflow !== undefined) refusals.push(overflow);
   else if (removal !== undefined) refusals.push(removal);

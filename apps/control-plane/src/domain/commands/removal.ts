@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { Match, Policy } from '@portcullis/policy-core';
 import type { ChangeRefused } from '../events.ts';
-import { overlaps } from '../overlap.ts';
+import { overlapAmong } from '../overlap.ts';
 import type { PlaneState } from '../state.ts';
 import type { OfferCommand } from './answer.ts';
 import type { Arrival } from './offer.ts';
@@ -22,37 +22,61 @@ export interface Removals {
   readonly arrivals: readonly Arrival[];
   /** Ids in force that the directory no longer has. */
   readonly gone: readonly string[];
+  /** Those that an operator has let through. */
+  readonly confirmed: ReadonlySet<string>;
   /** What this offer refuses, document by document. */
   readonly refusals: readonly ChangeRefused[];
 }
 
-/** The recorded wait, or undefined where the removals may publish. */
+/** The recorded wait, whose `removes` stay in force, or undefined where none has to. Whatever else is gone may publish. */
 export function removalWaits(removals: Removals): ChangeRefused | undefined {
-  if (removals.gone.length === 0) return undefined;
-  const why = reasonToWait(removals);
-  if (why === undefined) return undefined;
-  const change = changeId(removals.state, removals.gone);
-  const message = `${why}. What is gone stays in force: bring the files back, or confirm with: portcullis confirm ${change} --as admin`;
-  return { type: 'ChangeRefused', policy: null, textSha256: null, why: 'removal', problems: [], message, change, removes: removals.gone };
+  const { state, gone, confirmed } = removals;
+  if (gone.length === 0) return undefined;
+  const isThere = presence(removals);
+  // What is there under another id is not taken away, whatever else waits.
+  const lost = gone.filter((policy) => !confirmed.has(policy) && !isThere(policy));
+  const wait = lost.length === 0 ? undefined : reasonToWait(removals, lost);
+  if (wait === undefined) return undefined;
+  const change = changeId(state, wait.removes);
+  const message = `${wait.why}. ${listed(wait.removes)} ${wait.removes.length === 1 ? 'stays' : 'stay'} in force: bring back what is gone, or confirm with: portcullis confirm ${change} --as admin`;
+  return { type: 'ChangeRefused', policy: null, textSha256: null, why: 'removal', problems: [], message, change, removes: wait.removes };
 }
 
-function reasonToWait({ state, command, policies, arrivals, gone, refusals }: Removals): string | undefined {
+interface Wait {
+  readonly why: string;
+  readonly removes: readonly string[];
+}
+
+function reasonToWait({ state, command, policies, arrivals, gone, refusals }: Removals, lost: readonly string[]): Wait | undefined {
   // It may be the gone policy under its new name, so this holds even where removals are accepted (F2).
   const newcomer = refusals.find((refusal) => refusal.policy !== null && command.documents.has(refusal.policy) && !state.policies.has(refusal.policy));
-  if (newcomer !== undefined) return `${listed(gone)} may have been renamed to ${newcomer.policy ?? ''}, which is not in force`;
+  if (newcomer !== undefined) return { why: `${listed(lost)} may have been renamed to ${newcomer.policy ?? ''}, which is not in force`, removes: lost };
   if (command.removals === 'accept') return undefined;
-
-  const after = policiesAfter(policies, arrivals, gone);
-  const lost = gone.filter((policy) => !isRenamed(state, policies.get(policy), policy, arrivals, command));
   if (lost.length >= REMOVAL_SHARE_FROM && lost.length > REMOVAL_SHARE * state.policies.size) {
-    return `${lost.length} of ${state.policies.size} policies would go at once`;
+    return { why: `${lost.length} of ${state.policies.size} policies would go at once`, removes: lost };
   }
-  for (const policy of lost) {
-    const match = policies.get(policy)?.match;
-    const keeper = [...after].find(([, other]) => match !== undefined && overlaps(match, other));
-    if (keeper !== undefined) return `without ${policy}, proxies that keep ${keeper[0]} could do more`;
+  return loosening(policies, policiesAfter(policies, arrivals, gone), lost);
+}
+
+/** What of it a proxy would lose that keeps another policy. What waits is kept too, and so may make yet another one wait. */
+function loosening(policies: ReadonlyMap<string, Policy>, after: ReadonlyMap<string, Match>, lost: readonly string[]): Wait | undefined {
+  const waiting = new Set<string>();
+  let why = '';
+  for (let keepers = [...after]; keepers.length > 0; ) {
+    const found: [string, Match][] = [];
+    const keeperOf = overlapAmong(keepers);
+    for (const policy of lost) {
+      const match = policies.get(policy)?.match;
+      if (match === undefined || waiting.has(policy)) continue;
+      const keeper = keeperOf(match);
+      if (keeper === undefined) continue;
+      if (why === '') why = `without ${policy}, proxies that keep ${keeper} could do more`;
+      found.push([policy, match]);
+    }
+    for (const [policy] of found) waiting.add(policy);
+    keepers = found;
   }
-  return undefined;
+  return waiting.size === 0 ? undefined : { why, removes: lost.filter((policy) => waiting.has(policy)) };
 }
 
 function policiesAfter(policies: ReadonlyMap<string, Policy>, arrivals: readonly Arrival[], gone: readonly string[]): ReadonlyMap<string, Match> {
@@ -64,23 +88,22 @@ function policiesAfter(policies: ReadonlyMap<string, Policy>, arrivals: readonly
 }
 
 /** Whether the same text, about the same proxies, is there under another id: then nothing is taken away. */
-function isRenamed(state: PlaneState, gone: Policy | undefined, policy: string, arrivals: readonly Arrival[], command: OfferCommand): boolean {
-  const text = state.policies.get(policy)?.content.textSha256;
-  if (gone === undefined || text === undefined) return false;
-  const same = (other: Policy): boolean => other.admits === gone.admits && sameMatch(other.match, gone.match);
-  if (arrivals.some(({ document }) => document.textSha256 === text && same(document.policy))) return true;
+function presence({ state, command, policies, arrivals }: Removals): (policy: string) => boolean {
+  const there = new Set(arrivals.map(({ document }) => said(document.textSha256, document.policy)));
   for (const [id, { content }] of state.policies) {
-    if (content.textSha256 !== text) continue;
     const document = command.documents.get(id);
-    if (document?.kind === 'valid' && document.textSha256 === text && same(document.policy)) return true;
+    if (document?.kind === 'valid' && document.textSha256 === content.textSha256) there.add(said(document.textSha256, document.policy));
   }
-  return false;
+  return (id) => {
+    const policy = policies.get(id);
+    const text = state.policies.get(id)?.content.textSha256;
+    return policy !== undefined && text !== undefined && there.has(said(text, policy));
+  };
 }
 
-function sameMatch(a: Match, b: Match): boolean {
-  const spelled = ({ server, labels, upstream }: Match): string =>
-    JSON.stringify([server, Object.entries(labels).sort(([x], [y]) => (x < y ? -1 : 1)), upstream]);
-  return spelled(a) === spelled(b);
+/** A text and the proxies that it is about, which the file's name may decide. */
+function said(textSha256: string, { admits, match: { server, labels, upstream } }: Policy): string {
+  return JSON.stringify([textSha256, admits, server, Object.entries(labels).sort(([x], [y]) => (x < y ? -1 : 1)), upstream]);
 }
 
 /** Short, because people type it; bound to ids and contents, so that confirming never covers what came later. */
