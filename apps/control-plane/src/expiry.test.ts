@@ -32,6 +32,15 @@ function impose(server: string, ttlMs: number | null): void {
   expect(done.ok).toBe(true);
 }
 
+it('names what was imposed as the cause of its end', () => {
+  const expiry = expireRestrictions(plane, () => Date.now());
+  impose('a', 10_000);
+  const imposed = plane.history.at(plane.state().size - 1);
+  vi.advanceTimersByTime(10_000);
+  expect(plane.history.at(plane.state().size - 1)).toMatchObject({ event: { type: 'RestrictionExpired' }, actor: { kind: 'plane' }, cause: imposed?.id });
+  expiry.close();
+});
+
 it('ends each restriction at its own time and no other', () => {
   impose('a', 60_000);
   const expiry = expireRestrictions(plane, () => Date.now());

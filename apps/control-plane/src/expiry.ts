@@ -25,8 +25,8 @@ export function expireRestrictions(plane: Plane, now: () => number): Expiry {
   const endDue = (): void => {
     const nowMs = now();
     let refused = false;
-    for (const { id } of ends(plane.state()).filter(({ atMs }) => atMs <= nowMs)) {
-      refused = !plane.execute({ kind: 'expire', restriction: id }, metaAt(nowMs)).ok || refused;
+    for (const { id, since } of ends(plane.state()).filter(({ atMs }) => atMs <= nowMs)) {
+      refused = !plane.execute({ kind: 'expire', restriction: id }, metaAt(nowMs, idOf(plane, since))).ok || refused;
     }
     schedule(plane.state(), refused ? RETRY_MS : 0);
   };
@@ -41,10 +41,20 @@ export function expireRestrictions(plane: Plane, now: () => number): Expiry {
   };
 }
 
-function ends(state: PlaneState): readonly { readonly id: string; readonly atMs: number }[] {
-  return [...state.restrictions.values()].flatMap(({ restriction }) => (restriction.expiresAtMs === null ? [] : [{ id: restriction.id, atMs: restriction.expiresAtMs }]));
+function ends(state: PlaneState): readonly { readonly id: string; readonly since: number; readonly atMs: number }[] {
+  return [...state.restrictions.values()].flatMap(({ restriction, since }) => (restriction.expiresAtMs === null ? [] : [{ id: restriction.id, since, atMs: restriction.expiresAtMs }]));
 }
 
-function metaAt(nowMs: number): Meta {
-  return { nowMs, actor: { kind: 'plane', id: 'plane' }, auth: { method: 'none', ref: null }, reason: null, idem: null, cause: null };
+/** Null where the log cannot be read just now: that must not end the process, and the refusal of the command says it. */
+function idOf({ history }: Plane, seq: number): string | null {
+  try {
+    return history.at(seq)?.id ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** What was imposed for a time is what led to its end. */
+function metaAt(nowMs: number, cause: string | null): Meta {
+  return { nowMs, actor: { kind: 'plane', id: 'plane' }, auth: { method: 'none', ref: null }, reason: null, idem: null, cause };
 }

@@ -204,6 +204,19 @@ describe('the past', () => {
     expect(only.body['events']).toHaveLength(12);
   });
 
+  it('takes an actor by id, by the beginning of it and by name, and refuses what stands for several, and types that there are not', async () => {
+    await world.ask('responder', 'POST', '/v1/restrictions', { reason: 'drill', server: ['s'] });
+    const id = [...world.plane.state().operatorTokens.values()].find(({ role }) => role === 'responder')?.token ?? '';
+    for (const actor of [id, id.slice(0, 10), 'the responder']) {
+      const { body } = await world.ask('viewer', 'GET', `/v1/log?actor=${encodeURIComponent(actor)}`);
+      expect(body['events'], actor).toMatchObject([{ event: { type: 'RestrictionImposed' } }]);
+    }
+    expect((await world.ask('viewer', 'GET', '/v1/log?actor=nobody')).body['events']).toEqual([]);
+    for (let n = 0; n < 2; n += 1) await world.ask('admin', 'POST', '/v1/tokens', { name: 'twin', role: 'viewer' });
+    expect((await world.ask('viewer', 'GET', '/v1/log?actor=twin')).body).toMatchObject({ error: { code: 'invalid', message: expect.stringContaining('several') as string } });
+    expect((await world.ask('viewer', 'GET', '/v1/log?types=RestrictionLifted,Restricted')).body).toMatchObject({ error: { code: 'invalid', message: expect.stringContaining('There is no event type "Restricted"') as string } });
+  });
+
   it('shows what was in force at a version, resolves other seqs downwards and says so', async () => {
     await world.save({ 'files.yaml': ALLOW });
     const first = world.plane.state().version;
@@ -310,6 +323,23 @@ describe('streams', () => {
     const text = await read((all) => all.includes('live'));
     expect([...text.matchAll(/^id: (\d+)$/gm)].map((match) => Number(match[1]))).toEqual([from, from + 1, from + 2, from + 3]);
     expect((await world.ask('viewer', 'GET', '/v1/events/stream', undefined, { 'last-event-id': 'x' })).status).toBe(400);
+  });
+
+  it('[O1] ends the streams of a token that is revoked, and no others', async () => {
+    const { body } = await world.ask('admin', 'POST', '/v1/tokens', { name: 'ada', role: 'viewer' });
+    const follow = async (path: string, token: string) => {
+      const response = await world.api.request(path, { headers: { authorization: `Bearer ${token}` } });
+      const reader = response.body!.getReader();
+      await reader.read();
+      return reader;
+    };
+    const ended = await Promise.all(['/v1/events/stream', '/v1/decisions/stream'].map((path) => follow(path, String(body['token']))));
+    const other = await follow('/v1/events/stream', world.tokens.viewer);
+    await world.ask('admin', 'POST', `/v1/tokens/${String(body['id'])}/revoke`, {});
+    for (const reader of ended) for (let read = await reader.read(); !read.done; read = await reader.read()) expect(Buffer.from(read.value).toString()).not.toContain('after');
+    await world.ask('responder', 'POST', '/v1/restrictions', { reason: 'after', server: ['after'] });
+    let text = '';
+    while (!text.includes('after')) text += new TextDecoder().decode((await other.read()).value as Uint8Array);
   });
 
   it('closes streams that nobody reads any more, so that others can open', async () => {

@@ -22,7 +22,7 @@ export function addHistoryCommands({ program, terminal, exit }: Setting): void {
     .option('--from <seq>', 'not further back than this', wholeNumber)
     .option('--type <name>', 'events of this type only (repeatable)', collect)
     .option('--policy <id>', 'about this policy only')
-    .option('--actor <id>', 'by this actor only')
+    .option('--actor <id>', 'by this operator or host only: its id, the beginning of it, or what it is called')
     .action(async (options: LogOptions) => exit(await log(options, terminal)));
   asking(program.command('show').description('what was in force at a version, or the text of one of its policies'))
     .argument('<version>', 'a version; another seq means the last version before it', wholeNumber)

@@ -31,6 +31,15 @@ export type PlaneEvent =
 
 export type EventType = PlaneEvent['type'];
 
+/** The compiler asks for every type. */
+const TYPES: Readonly<Record<EventType, true>> = {
+  PlaneInitialised: true, PolicySetPublished: true, ChangeRefused: true, RemovalConfirmed: true, RolledBack: true, HoldReleased: true,
+  RestrictionImposed: true, RestrictionLifted: true, RestrictionExpired: true, JoinTokenCreated: true, JoinTokenRevoked: true, HostEnrolled: true,
+  HostRelabelled: true, HostRevoked: true, OperatorTokenCreated: true, OperatorTokenRevoked: true, WatchFailed: true, WatchRecovered: true,
+  KeyRotated: true, LogRestored: true, TextErased: true,
+};
+export const EVENT_TYPES: ReadonlySet<string> = new Set(Object.keys(TYPES));
+
 /** Events that may change what someone must enforce; their seq is a version. */
 export const VERSION_EVENTS: ReadonlySet<EventType> = new Set<EventType>([
   'PlaneInitialised',

@@ -2,6 +2,7 @@
 import { createTwoFilesPatch } from 'diff';
 import { z } from '@hono/zod-openapi';
 import type { Restriction } from '@portcullis/policy-core';
+import { EVENT_TYPES } from '../../domain/events.ts';
 import type { PlaneState } from '../../domain/state.ts';
 import { diffPolicySets } from '../../domain/diff.ts';
 import { diffReach } from '../../domain/reach.ts';
@@ -13,7 +14,7 @@ import type { Api, ApiParts } from '../parts.ts';
 import { resolveVersion } from '../resolve.ts';
 import type { ResolvedVersion } from '../resolve.ts';
 import { name, whole } from '../shapes.ts';
-import { eventView, namesIn } from '../views.ts';
+import { actorNamed, eventView, namesIn } from '../views.ts';
 
 const DEFAULT_PAGE = 100;
 /** A page of events stays below a megabyte or so. */
@@ -35,7 +36,11 @@ const logQuery = z.object({
 export function addHistory(api: Api, parts: ApiParts): void {
   const { plane } = parts;
   declare(api, { method: 'get', path: '/v1/log', action: 'read', summary: 'Events, newest first', answers: '`events`, `names` of those who did them by id, and `next`: what to pass as `before` for the next page, null at the end.', query: logQuery }, ({ query }) => {
-    const { limit, before, from, types, policy, actor } = query;
+    const { limit, before, from, types, policy } = query;
+    const unknown = types?.split(',').find((type) => !EVENT_TYPES.has(type));
+    if (unknown !== undefined) return refuse('invalid', `There is no event type ${JSON.stringify(unknown)}. These there are: ${[...EVENT_TYPES].join(', ')}.`);
+    const actor = query.actor === undefined ? undefined : actorNamed(plane.state(), query.actor);
+    if (typeof actor === 'object') return refuse('invalid', `${JSON.stringify(query.actor)} is not one actor but several: ${actor.several.join(', ')}. Give one id.`);
     const events = plane.history.read({
       limit,
       ...(before === undefined ? {} : { before }),

@@ -1,6 +1,7 @@
 /** Decisions, stored and live, and the log's events as they are recorded. */
 import { z } from '@hono/zod-openapi';
 import type { StoredDecision } from '../../decisions/decisions.ts';
+import type { OperatorToken } from '../../domain/state.ts';
 import { answer, refuse } from '../answer.ts';
 import { declare } from '../declare.ts';
 import { bell, eventStream } from '../event-stream.ts';
@@ -29,10 +30,18 @@ type Filter = z.output<typeof streamQuery>;
 
 export function addStreams(api: Api, parts: ApiParts): void {
   let open = 0;
-  const admit = (start: (closed: () => void) => Response): Response => {
+  const admit = ({ token }: OperatorToken, signal: AbortSignal, start: (closed: () => void, signal: AbortSignal) => Response): Response => {
     if (open >= MAX_STREAMS) return refuse('too-many', `${MAX_STREAMS} streams are open already. Close one, or ask with GET instead.`, 5);
     open += 1;
-    return start(() => (open -= 1));
+    // Who was let in once is not let in for ever.
+    const revoked = new AbortController();
+    const stop = parts.plane.onRecorded((recorded) => {
+      if (recorded.some(({ event }) => event.type === 'OperatorTokenRevoked' && event.token === token)) revoked.abort();
+    });
+    return start(() => {
+      open -= 1;
+      stop();
+    }, AbortSignal.any([signal, revoked.signal]));
   };
   declare(api, { method: 'get', path: '/v1/decisions', action: 'read', summary: 'Decisions, newest first', answers: '`decisions`, and `next`: what to pass as `before` for the next page, null at the end.', query: decisionsQuery }, ({ query }) => {
     const { limit, ...rest } = query;
@@ -42,15 +51,15 @@ export function addStreams(api: Api, parts: ApiParts): void {
   declare(
     api,
     { method: 'get', path: '/v1/decisions/stream', action: 'read', summary: 'Decisions as proxies report them', answers: 'Messages `decision`; `missed` with a count where the reader was too slow.', query: streamQuery, stream: true },
-    ({ query, signal }) => admit((closed) => decisionStream(parts, query, closed, signal)),
+    ({ query, operator, signal }) => admit(operator.token, signal, (closed, until) => decisionStream(parts, query, closed, until)),
   );
   declare(
     api,
     { method: 'get', path: '/v1/events/stream', action: 'read', summary: "The log's events as they are recorded", answers: 'Messages named by event type, each with its seq as id; Last-Event-ID continues after that seq.', query: z.object({ from: whole.optional() }), stream: true },
-    ({ query, lastEventId, signal }) => {
+    ({ query, operator, lastEventId, signal }) => {
       const last = lastEventId === null ? undefined : whole.safeParse(lastEventId);
       if (last?.success === false) return refuse('invalid', 'Last-Event-ID is the seq of an event.');
-      return admit((closed) => recordedStream(parts, last === undefined ? query.from : last.data + 1, closed, signal));
+      return admit(operator.token, signal, (closed, until) => recordedStream(parts, last === undefined ? query.from : last.data + 1, closed, until));
     },
   );
 }
