@@ -44,6 +44,17 @@ describe('a start', () => {
     expect((await plane.operate('status')).code).toBe(0);
   });
 
+  it('where no folder can be made says so and ends', async ({ skip }) => {
+    if (!existsSync('/proc/self')) return skip();
+    plane = await startPlane(directory);
+    const data = await serve(join(directory, 'other-home'), '/proc/portcullis', '127.0.0.1:0');
+    expect(data).toMatchObject({ code: 1, stderr: expect.stringMatching(/^the data directory \/proc\/portcullis cannot be made: ENOENT.*\n$/) as string });
+    const below = await serve(join(directory, 'other-home'), join(directory, 'not/there'), '127.0.0.1:0');
+    expect(below).toMatchObject({ code: 1, stderr: expect.stringContaining(`because ${join(directory, 'not')} is not there`) as string });
+    const home = await serve('/proc/portcullis', join(directory, 'other-data'), '127.0.0.1:0');
+    expect(home).toMatchObject({ code: 1, stderr: expect.stringMatching(/token cannot be kept in \/proc\/portcullis.*ENOENT/) as string });
+  });
+
   it('takes the place of a plane that was killed', async () => {
     plane = await startPlane(directory);
     await plane.kill9();

@@ -4,9 +4,10 @@
  * separate file, which nobody reads by default.
  */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
+import { makeFolders } from './folder.ts';
 
 /** Longer than any of these files; more is not ours. */
 const MAX_FILE_BYTES = 64 * 1024;
@@ -81,7 +82,7 @@ export function readSecret(file: string): string | undefined {
 
 /** Replaces a file in one step; nobody else may read it at any moment. */
 export function writeSecret(file: string, text: string): void {
-  mkdirSync(path.dirname(file), { recursive: true, mode: OWNER_ONLY_DIRECTORY });
+  makeFolders(path.dirname(file), OWNER_ONLY_DIRECTORY);
   const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`;
   try {
     const descriptor = openSync(temporary, 'wx', OWNER_ONLY);

@@ -2,12 +2,13 @@
  * Opening a data directory: one process at a time, keys that fit the log, a log that is what was signed, and the fold of it. What is
  * wrong is one clear line, because the plane does not start on a log that it cannot trust.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Policy } from '@portcullis/policy-core';
 import type { Edge } from '@portcullis/tlog';
 import type { PlaneState } from './domain/state.ts';
 import { eventId } from './event-id.ts';
+import { makeFolder } from './folder.ts';
 import type { FoldPace } from './fold-keeper.ts';
 import { createFoldKeeper, FOLD_PACE } from './fold-keeper.ts';
 import type { FoldShelf, KeptFold } from './fold-shelf.ts';
@@ -71,7 +72,8 @@ export function openPlane(options: PlaneOptions): OpenedPlane {
     return { ok: false, problem };
   };
   try {
-    mkdirSync(dataDir, { recursive: true, mode: DATA_MODE });
+    const inTheWay = makeFolder(dataDir, DATA_MODE);
+    if (inTheWay !== undefined) return give(`the data directory ${dataDir} ${inTheWay}`);
     const locked = lockDataDirectory(dataDir);
     if (!locked.ok) return locked;
     undo.push(locked.release);
