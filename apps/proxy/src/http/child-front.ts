@@ -6,10 +6,11 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { failure } from '../relay/answers.ts';
-import { CLIENT_INFO_KEY, PROTOCOL_VERSION_KEY } from '../relay/era.ts';
+import { CLIENT_CAPABILITIES_KEY, CLIENT_INFO_KEY, PROTOCOL_VERSION_KEY } from '../relay/era.ts';
 import type { Gate } from '../relay/gate.ts';
 import type { RelayLimits } from '../relay/limits.ts';
-import { INVALID_REQUEST } from '../relay/message.ts';
+import { INVALID_PARAMS, INVALID_REQUEST, isObject, own } from '../relay/message.ts';
+import type { Message } from '../relay/message.ts';
 import type { Known, Vet } from '../relay/state.ts';
 import { createConversation } from './conversation.ts';
 import type { Front } from './listener.ts';
@@ -102,7 +103,7 @@ async function post(front: ChildFront, line: Buffer, request: IncomingMessage, r
     if (seat === undefined) return refuse(front, line, reply, 404, 'the session is not known here, or over: begin another one');
     return seat.ask(line, reply, vetFor(request, reply, null, seat.conversation.session.revision()));
   }
-  if (glance.kind !== 'initialize') return refuse(front, line, reply, 400, 'a message outside a session: begin with initialize, or say the protocol version in _meta');
+  if (glance.kind !== 'initialize') return refuse(front, line, reply, 400, 'a message outside a session: begin with initialize, or say the protocol version in _meta', INVALID_PARAMS);
   const seat = take(front, {});
   if (seat === null) return refuse(front, line, reply, 503, `${MAX_CHILDREN} sessions are open, and none is idle`);
   const id = randomUUID();
@@ -182,20 +183,28 @@ function vetFor(request: IncomingMessage, reply: Reply, params: ParamHeaders | n
     const said = header(request, 'mcp-protocol-version');
     const mismatch = mismatchOf(message, (name) => header(request, name), params ?? NO_PARAMS, params !== null);
     const other = params === null && said !== null && revision !== null && said !== revision;
-    if (mismatch === null && !other) return null;
+    const bare = params !== null && lacksCapabilities(message);
+    if (mismatch === null && !other && !bare) return null;
     reply.head({ status: () => 400 });
+    if (bare) return { code: INVALID_PARAMS, detail: `_meta has no ${CLIENT_CAPABILITIES_KEY}` };
     return mismatch === null ? { code: INVALID_REQUEST, detail: `MCP-Protocol-Version is ${JSON.stringify(said)}, and the session agreed on ${JSON.stringify(revision)}` } : { code: HEADER_MISMATCH, detail: mismatch };
   };
+}
+
+/** Over HTTP this is said with a status of its own, which a process cannot give. */
+function lacksCapabilities(message: Message): boolean {
+  const meta = message.kind === 'request' ? own(message.params, '_meta') : undefined;
+  return isObject(meta) && !isObject(own(meta, CLIENT_CAPABILITIES_KEY));
 }
 
 const NO_PARAMS = createParamHeaders();
 
 /** Answers what reaches no child: with what is wrong with it as a message, if it is none, else with what is wrong with where it came. */
-function refuse(front: ChildFront, line: Buffer, reply: Reply, status: number, detail: string): void {
+function refuse(front: ChildFront, line: Buffer, reply: Reply, status: number, detail: string, code = INVALID_REQUEST): void {
   const stray = createConversation(front.gate, front.limits);
   stray.fromAgent(line, reply, () => {
     reply.head({ status: () => status });
-    return { code: INVALID_REQUEST, detail };
+    return { code, detail };
   });
   reply.end();
   stray.close();

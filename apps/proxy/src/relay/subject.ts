@@ -3,7 +3,7 @@
  * named parts are missing, of the wrong type or in disguise asks for nothing clear, and is refused (P2).
  */
 import type { Call, JsonObject, JsonValue } from '@portcullis/policy-core';
-import { CLIENT_INFO_KEY, PROTOCOL_VERSION_KEY } from './era.ts';
+import { CLIENT_INFO_KEY, isModern, PROTOCOL_VERSION_KEY } from './era.ts';
 import { findCollision, findDisguise, reserve } from './fold.ts';
 import type { ReservedKeys } from './fold.ts';
 import { isObject, own } from './message.ts';
@@ -79,6 +79,8 @@ function prompt(params: JsonObject): Subject {
 
 function resource(params: JsonObject, method: string): Subject {
   const uri = own(params, 'uri');
+  // 2026-07-28 has neither of these methods, and its servers say so before they look at what is asked for.
+  if (uri === undefined && method !== 'resources/read' && isModern(params)) return { ok: true, calls: [{ kind: 'method', method, params }] };
   return typeof uri === 'string' ? { ok: true, calls: [{ kind: 'resource', method, uri }] } : bad(`${method} needs "uri", a string`);
 }
 
