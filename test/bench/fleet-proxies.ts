@@ -7,6 +7,8 @@ import type { Socket } from 'node:net';
 import { canonicalJson, linkLimits, plainFrame, readDown, signedFrame, signerOf, signHeader, verifierOf } from '@portcullis/policy-core';
 import type { Held, HelloHeader, SignBytes, Verify } from '@portcullis/policy-core';
 import { WebSocket } from 'ws';
+import { continued } from '../../apps/proxy/src/guard/witness.ts';
+import type { Witnessed } from '../../apps/proxy/src/guard/witness.ts';
 import { makeBackoff } from '../../apps/proxy/src/link/backoff.ts';
 
 export interface Fleet {
@@ -50,6 +52,11 @@ interface Proxy {
   readonly server: string;
   readonly boot: string;
   held: Held;
+  /** The log's tree as it was shown last. */
+  seen: Witnessed | null;
+  /** Which log that is. */
+  log: string;
+  readonly planeKey: string;
   socket: WebSocket | null;
 }
 
@@ -87,7 +94,7 @@ async function connectAll(order: Fleet): Promise<number> {
   for (let index = 0; index < order.proxies; index += 1) {
     const host = hosts[index % hosts.length];
     if (host === undefined) throw new Error('no host');
-    proxies.push({ host, server: `s${Math.floor(index / hosts.length)}`, boot: randomUUID(), held: { policies: null, restrictions: null, pending: true, inFlight: 0 }, socket: null });
+    proxies.push({ host, server: `s${Math.floor(index / hosts.length)}`, boot: randomUUID(), held: { policies: null, restrictions: null, pending: true, inFlight: 0 }, seen: null, log: '', planeKey: order.planeKey, socket: null });
   }
   for (let start = 0; start < proxies.length; start += AT_ONCE) {
     await Promise.all(proxies.slice(start, start + AT_ONCE).map((proxy) => new Promise<void>((welcomed) => open(proxy, order.url, verifier, welcomed))));
@@ -127,10 +134,16 @@ function take(proxy: Proxy, socket: WebSocket, text: string, verifier: Verify): 
   const { held } = proxy;
   switch (frame.frame) {
     case 'challenge':
+      proxy.log = frame.log;
       socket.send(hello(proxy, frame.log, frame.nonce));
       return undefined;
     case 'welcome':
-      return 'welcomed';
+    case 'checkpoint': {
+      const next = continued(proxy.seen, frame.frame === 'welcome' ? frame.shown : frame, proxy.log, [proxy.planeKey]);
+      if (!next.ok) throw new Error(next.problem);
+      proxy.seen = next.witnessed;
+      return frame.frame === 'welcome' ? 'welcomed' : undefined;
+    }
     case 'snapshot':
       proxy.held = { ...held, policies: { version: frame.signed.version, digest: frame.signed.digest }, pending: held.restrictions === null };
       break;
@@ -150,12 +163,12 @@ function take(proxy: Proxy, socket: WebSocket, text: string, verifier: Verify): 
   return undefined;
 }
 
-function hello({ host, server, boot, held }: Proxy, log: string, nonce: string): string {
+function hello({ host, server, boot, held, seen }: Proxy, log: string, nonce: string): string {
   counter += 1;
   const { policies, restrictions, pending } = held;
   const header = canonicalJson({
     protocol: linkLimits.LINK_PROTOCOL, log, host: host.id, server, upstream: 'npx server', boot, nonce, answer: randomBytes(32).toString('base64url'),
-    counter, build: '0.1.0', features: [], policies, restrictions, pending,
+    counter, build: '0.1.0', features: [], policies, restrictions, pending, checkpoint: seen === null ? null : { size: seen.size, root: seen.root },
   } satisfies HelloHeader);
   return signedFrame('hello', header, signHeader(host.sign, 'connect', header));
 }

@@ -43,12 +43,12 @@ export function temporary(prefix: string): { readonly dir: string; readonly remo
   return { dir, remove: () => rmSync(dir, { recursive: true, force: true }) };
 }
 
-export async function startPlane(dataDir: string, port = 0, heartbeatMs = 200): Promise<RunningPlane> {
+export async function startPlane(dataDir: string, port = 0, heartbeatMs = 200, checkpointMs?: number): Promise<RunningPlane> {
   const opened = openPlane({ dataDir, now: Date.now });
   if (!opened.ok) throw new Error(opened.problem);
   const { plane, keys } = opened;
   const decisions = openDecisions(path.join(dataDir, 'decisions.db'));
-  const fleet = createFleet({ plane, keys, decisions, dataDir, now: Date.now, heartbeatMs });
+  const fleet = createFleet({ plane, keys, decisions, dataDir, now: Date.now, heartbeatMs, ...(checkpointMs === undefined ? {} : { checkpointMs }) });
   const sockets = new Set<Socket>();
   const server = createServer((request, response) => void answer(plane, keys.sign, request, response));
   server.on('connection', (socket) => {

@@ -32,7 +32,7 @@ function connect(found: Extract<ReturnType<typeof readEnrolment>, { kind: 'enrol
       if (frame.frame === 'challenge') {
         const header = canonicalJson({
           protocol: linkLimits.LINK_PROTOCOL, log: frame.log, host: found.enrolment.host, server: `s${index % SERVERS}`, upstream: 'x', boot: randomUUID(), nonce: frame.nonce,
-          answer: randomBytes(32).toString('base64url'), counter: index + 1, build: '1', features: [], policies: null, restrictions: null, pending: true,
+          answer: randomBytes(32).toString('base64url'), counter: index + 1, build: '1', features: [], policies: null, restrictions: null, pending: true, checkpoint: null,
         } satisfies HelloHeader);
         return socket.send(signedFrame('hello', header, signHeader(signer.sign, 'connect', header)));
       }

@@ -8,7 +8,7 @@ import { ANSWER_MS } from '../../apps/control-plane/src/domain/link.ts';
 import { forbids } from './history.ts';
 import type { History } from './history.ts';
 import type { Connection, Frame } from './network.ts';
-import { maskOf, TOOLS } from './proxy.ts';
+import { evidenceOf, maskOf, TOOLS } from './proxy.ts';
 import type { SimProxy } from './proxy.ts';
 
 /** What one proxy has said and been told, over all its boots. */
@@ -29,7 +29,7 @@ export interface Record {
   leftAt: number | null;
   /** Its files were damaged, so that it may know less than it acknowledged; never that a restriction is over. */
   damaged: boolean;
-  seen: { readonly policies: number; readonly restrictions: number };
+  seen: { readonly policies: number; readonly restrictions: number; readonly events: number };
   /** When what it holds was the head's for this boot last, in true time; whether it still was after the last step. */
   current: { readonly at: number; readonly still: boolean } | null;
   /** What it was looked at last, and when. */
@@ -40,7 +40,7 @@ export interface Record {
 }
 
 export function newRecord(): Record {
-  return { floor: 0, policies: null, restrictions: null, pending: false, obeyed: new Set(), toldAt: null, lastToldAt: null, leftAt: null, damaged: false, seen: { policies: -1, restrictions: -1 }, current: null, looked: '', durable: '', lookedAt: 0 };
+  return { floor: 0, policies: null, restrictions: null, pending: false, obeyed: new Set(), toldAt: null, lastToldAt: null, leftAt: null, damaged: false, seen: { policies: -1, restrictions: -1, events: 0 }, current: null, looked: '', durable: '', lookedAt: 0 };
 }
 
 /** Clocks are read in whole milliseconds, and a lease may be dated a heartbeat ahead: clocks of two machines never run alike. */
@@ -50,10 +50,12 @@ export interface Scene {
   readonly history: History;
   readonly now: () => number;
   readonly record: (proxy: SimProxy) => Record;
+  /** Of the plane's log. */
+  readonly rootAt: (size: number) => string | undefined;
 }
 
 /** [W6] [P3] [P6] [W3]: what this proxy permits now. */
-export function checkProxy(proxy: SimProxy, { history, now, record }: Scene): string | null {
+export function checkProxy(proxy: SimProxy, { history, now, record, rootAt }: Scene): string | null {
   const { running, host, server } = proxy;
   if (running?.process.alive !== true || host.machine.suspended) return null;
   const known = record(proxy);
@@ -71,16 +73,17 @@ export function checkProxy(proxy: SimProxy, { history, now, record }: Scene): st
     const open = [...TOOLS, null].find((tool, bit) => forbids(restriction, tool) && (mask & (1 << bit)) !== 0);
     if (open !== undefined) return `[P6] ${running.boot} has acknowledged ${restriction.id}, which nobody lifted, and permits ${open ?? 'a resource'}`;
   }
-  return checkMarks(proxy, known) ?? checkFreshness(proxy, known, history, now());
+  return checkMarks(proxy, known) ?? checkTree(proxy, rootAt) ?? checkFreshness(proxy, known, history, now());
 }
 
 function checkMarks(proxy: SimProxy, known: Record): string | null {
   const { running } = proxy;
   const status = running!.link.status();
-  const seen = { policies: status.policies?.version ?? -1, restrictions: status.restrictions?.version ?? -1 };
+  const seen = { policies: status.policies?.version ?? -1, restrictions: status.restrictions?.version ?? -1, events: status.tree?.size ?? 0 };
   if (seen.policies < known.seen.policies || seen.restrictions < known.seen.restrictions) {
     return `[W3] ${running!.boot} went back from policies@${known.seen.policies}, restrictions@${known.seen.restrictions} to policies@${seen.policies}, restrictions@${seen.restrictions}`;
   }
+  if (seen.events < known.seen.events) return `[L7] ${running!.boot} had seen ${known.seen.events} events, and goes by ${seen.events}`;
   known.seen = seen;
   if (known.damaged) return null;
   for (const part of ['policies', 'restrictions'] as const) {
@@ -90,6 +93,28 @@ function checkMarks(proxy: SimProxy, known: Record): string | null {
   }
   return null;
 }
+
+/** [L7]: whoever has seen the log is shown no other one. The first head that is seen has to be believed, and nobody lies about that. */
+function checkTree({ running }: SimProxy, rootAt: Scene['rootAt']): string | null {
+  const { tree } = running!.link.status();
+  return tree === null || rootAt(tree.size) === tree.root ? null : `[L7] ${running!.boot} goes by ${tree.size} events that are not those of the log`;
+}
+
+/** [W3] [L7]: what contradicts itself is kept for whoever investigates, where the disk takes it. */
+export function blamed(proxy: SimProxy, problem: string): string | null {
+  const kind = CONTRADICTIONS.find(({ said }) => said.test(problem))?.kept;
+  if (kind === undefined || proxy.host.disk.full || evidenceOf(proxy).some((name) => name.startsWith(`${kind}-`))) return null;
+  return `[W3] ${proxy.running!.boot} refuses a contradiction (${problem}), and keeps no ${kind} as evidence`;
+}
+
+const CONTRADICTIONS = [
+  { said: /was given two contents/, kept: 'equivocation' },
+  { said: /for another cut/, kept: 'other-cut' },
+  { said: /of log .* enrolled in/, kept: 'other-log' },
+  { said: /are older than/, kept: 'lower' },
+  { said: /not the plane's signature/, kept: 'forged' },
+  { said: /two different histories|now signs for|nothing shows that the tree/, kept: 'history' },
+];
 
 /** [P3]: no claim to be current is younger than the newest statement of the plane that got through, or than the truth. */
 function checkFreshness(proxy: SimProxy, known: Record, history: History, now: number): string | null {

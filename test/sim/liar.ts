@@ -3,14 +3,17 @@
  * changed bits, signed by another key. Some lies need the plane's own key: two contents under one version, or frames of another log;
  * what would be in force already without a lie (a version that nobody has seen yet) is not told, because nobody could tell.
  */
-import { canonicalJson, digestOf, identityOf, inCut, policiesBody, restrictionsBody, signedFrame, signHeader } from '@portcullis/policy-core';
-import type { Cut, Mark, PartName, SignedKind } from '@portcullis/policy-core';
+import { createHash } from 'node:crypto';
+import { canonicalJson, digestOf, identityOf, inCut, plainFrame, policiesBody, restrictionsBody, signedFrame, signHeader } from '@portcullis/policy-core';
+import type { Cut, Mark, PartName, ShownHead, SignedKind, TreeMark } from '@portcullis/policy-core';
+import { signCheckpoint, signerFromSeed } from '@portcullis/tlog';
 import { policyOf } from '../fleet/world.ts';
 import type { Random } from '../random.ts';
 import type { Frame } from './network.ts';
+import { PLANE_KEY_SEED } from './signing.ts';
 import type { Keys } from './signing.ts';
 
-export const LIES = ['old', 'other-audience', 'forged', 'truncated', 'swapped', 'bit-flip', 'two-contents', 'other-log', 'other-kind', 'unknown', 'carried-over'] as const;
+export const LIES = ['old', 'other-audience', 'forged', 'truncated', 'swapped', 'bit-flip', 'two-contents', 'other-log', 'other-kind', 'unknown', 'carried-over', 'other-history'] as const;
 export type Lie = (typeof LIES)[number];
 
 /** Whom the lie is for. */
@@ -19,6 +22,7 @@ export interface Victim {
   readonly cut: Cut;
   readonly policies: Mark | null;
   readonly restrictions: Mark | null;
+  readonly tree: TreeMark | null;
 }
 
 export interface Liar {
@@ -92,6 +96,8 @@ export function makeLiar(options: { readonly random: Random; readonly plane: Key
         const found = any((outer) => outer.header !== undefined);
         return found === null ? null : made(JSON.stringify(random.chance(0.5) ? { ...found.outer, later: true } : { ...found.outer, frame: 'later' }));
       }
+      case 'other-history':
+        return otherHistory(victim, instead);
       case 'carried-over':
         // A statement about what is current, held back: it must not count as fresh.
         return again(any((outer) => outer.frame === 'heartbeat'));
@@ -129,6 +135,16 @@ export function makeLiar(options: { readonly random: Random; readonly plane: Key
     }
     const body = policiesBody([{ ...policyOf('open.yaml', []), default: 'allow', match: { server: [victim.server], labels: {}, upstream: [] } }]);
     return signed({ outer: 'snapshot', header: { ...common, digest: digestOf(body), restrictions: 0 }, body, by: plane, as: 'snapshot' });
+  }
+
+  /** A head of the tree that the plane signed for somebody else's eyes: as long as the one that is known and another one, longer, or cut short. */
+  function otherHistory({ tree }: Victim, instead: Frame): Frame | null {
+    if (tree === null || tree.size < 2) return null;
+    const size = tree.size + random.pick([-1, 0, 3]);
+    const note = signCheckpoint({ origin: log, size, root: createHash('sha256').update(`another ${size}`).digest() }, signerFromSeed(log, new Uint8Array(32).fill(PLANE_KEY_SEED)));
+    const shown: ShownHead = { from: tree.size, note, proof: size > tree.size ? [tree.root, tree.root] : [] };
+    const now = JSON.parse(instead.text) as Outer;
+    return made(now.frame === 'welcome' ? JSON.stringify({ ...now, shown }) : plainFrame({ frame: 'checkpoint', ...shown }));
   }
 
   /** One bit of one character; JSON stays text. */

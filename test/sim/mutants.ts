@@ -13,6 +13,7 @@ export interface Mutant {
 
 const GUARD = '../../apps/proxy/src/guard/guard.ts';
 const RESTORE = '../../apps/proxy/src/guard/restore.ts';
+const WITNESS = '../../apps/proxy/src/guard/witness.ts';
 const FRESHNESS = '../../apps/proxy/src/guard/freshness.ts';
 const LAST_GOOD = '../../apps/proxy/src/store/last-good.ts';
 const GATE = '../../apps/proxy/src/gate.ts';
@@ -255,6 +256,18 @@ export const MUTANTS: readonly Mutant[] = [
     law: /\[P3\]/,
     file: FRESHNESS,
     patch: broken('ticked', (ticked) => (state: Any, now: Any) => ({ ...ticked(state, now), anchor: state.anchor, before: state.before })),
+  },
+  {
+    name: 'a proxy that believes every head of the tree',
+    law: /\[L7\]/,
+    file: WITNESS,
+    patch: broken('continued', (continued) => (_known: Any, shown: Any, ...rest: Any[]) => continued(null, { ...shown, proof: [] }, ...rest)),
+  },
+  {
+    name: 'a proxy that keeps no evidence',
+    law: /\[W3\]/,
+    file: LAST_GOOD,
+    patch: broken('openLastGood', (open) => (...args: Any[]) => ({ ...open(...args), keepEvidence: () => undefined })),
   },
   {
     name: 'a door that waits for ever',

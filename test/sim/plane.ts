@@ -13,16 +13,19 @@ import { fold, NOTHING } from '../../apps/control-plane/src/domain/fold.ts';
 import type { PlaneState } from '../../apps/control-plane/src/domain/state.ts';
 import type { DecisionStore } from '../../apps/control-plane/src/decisions/decisions.ts';
 import { createFleet } from '../../apps/control-plane/src/fleet/create.ts';
-import type { LiveFleet } from '../../apps/control-plane/src/fleet/create.ts';
+import type { FleetOptions, LiveFleet } from '../../apps/control-plane/src/fleet/create.ts';
 import { openLedger } from '../../apps/control-plane/src/fleet/ledger.ts';
-import type { Plane } from '../../apps/control-plane/src/plane.ts';
+import { PLANE_KEY_SEED } from './signing.ts';
 import type { Keys } from './signing.ts';
 import type { Machine, Process } from './time.ts';
+import { makeTree } from './tree.ts';
+import type { Tree } from './tree.ts';
 
 export interface SimPlane {
   /** What is durable, folded. */
   state(): PlaneState;
   policies(): ReadonlyMap<string, Policy>;
+  readonly tree: Tree;
   /** Null while it is down. */
   readonly running: Running | null;
   start(): void;
@@ -55,6 +58,7 @@ export interface PlaneParts {
 export function makePlane(parts: PlaneParts): SimPlane {
   const { machine, keys, log: name } = parts;
   const log: Recorded[] = [];
+  const tree = makeTree(name, PLANE_KEY_SEED);
   const models = new Map<string, Policy>();
   let state = NOTHING;
   let policies: ReadonlyMap<string, Policy> = new Map();
@@ -66,6 +70,7 @@ export function makePlane(parts: PlaneParts): SimPlane {
     const operator = { actor: { kind: 'operator', id: 'op' }, auth: { method: 'token', ref: 'op' } } as const;
     const recorded: Recorded = { seq: log.length, id: `e${log.length}`, atMs: machine.wallMs(), ...operator, reason: 'because', reasonErased: false, idem: null, commandSha256: null, cause: null, event };
     log.push(recorded);
+    tree.append(canonicalJson({ seq: recorded.seq, atMs: recorded.atMs, type: event.type }));
     state = fold(state, [recorded]);
     if (event.type === 'PolicySetPublished' || event.type === 'RolledBack') policies = policiesOf(state);
     if (VERSION_EVENTS.has(event.type)) parts.recorded(state, policies);
@@ -101,7 +106,8 @@ export function makePlane(parts: PlaneParts): SimPlane {
     policies = policiesOf(state);
     listeners = new Set();
     const process = machine.start();
-    const plane: Pick<Plane, 'state' | 'policies' | 'onRecorded'> = {
+    const plane: FleetOptions['plane'] = {
+      history: tree,
       state: () => state,
       policies: () => policies,
       onRecorded: (listener) => {
@@ -126,6 +132,7 @@ export function makePlane(parts: PlaneParts): SimPlane {
 
   append({ type: 'PlaneInitialised', log: name, publicKey: keys.publicKey, recoveryKeySha256: '0'.repeat(64) });
   return {
+    tree,
     state: () => state,
     policies: () => policies,
     get running() {

@@ -10,6 +10,7 @@ import { createGate } from '../../apps/proxy/src/gate.ts';
 import type { SwappableGate } from '../../apps/proxy/src/gate.ts';
 import { effective } from '../../apps/proxy/src/guard/guard.ts';
 import { restore } from '../../apps/proxy/src/guard/restore.ts';
+import { restoreWitnessed } from '../../apps/proxy/src/guard/witness.ts';
 import { startLink } from '../../apps/proxy/src/link/link.ts';
 import type { Link } from '../../apps/proxy/src/link/link.ts';
 import { openLastGood } from '../../apps/proxy/src/store/last-good.ts';
@@ -66,6 +67,7 @@ const PROBES: readonly Call[] = [...TOOLS.map((name) => ({ kind: 'tool', name, a
 export interface ProxyParts {
   readonly log: string;
   readonly verify: Verify;
+  readonly planeKey: string;
   readonly random: Random;
   readonly randomBytes: (bytes: number) => Uint8Array;
   readonly connect: (process: Process, proxy: string) => WebSocket;
@@ -133,6 +135,8 @@ export async function bootProxy(proxy: SimProxy, parts: ProxyParts): Promise<voi
     lastGood,
     outbox: outboxOf(rows, process),
     state: restored.state,
+    witnessed: restoreWitnessed(lastGood.checkpoints(), parts.log, [parts.planeKey]),
+    planeKeys: () => [parts.planeKey],
     clocks: () => ({ monoMs: host.machine.monoMs(), wallMs: host.machine.wallMs() }),
     random: () => parts.random.below(1_000_000) / 1_000_000,
     randomBytes: parts.randomBytes,

@@ -6,6 +6,10 @@ import { createHash } from 'node:crypto';
 import { signedBytes, signerOf, verifierOf } from '@portcullis/policy-core';
 import type { SignBytes, Verify } from '@portcullis/policy-core';
 
+/** Whose seeds are so many times this byte. */
+export const PLANE_KEY_SEED = 1;
+export const THIEF_KEY_SEED = 2;
+
 export interface Keys {
   readonly sign: SignBytes;
   readonly verify: Verify;

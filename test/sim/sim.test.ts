@@ -19,7 +19,7 @@ const SOMETIMES = [
 
 describe('a simulated world', () => {
   it(
-    '[W1] [W3] [W4] [W5] [W6] [W7] [W9] [P3] [P6] holds every law after every step, and reaches the head when nothing goes wrong any more',
+    '[W1] [W3] [W4] [W5] [W6] [W7] [W9] [P3] [P6] [L7] holds every law after every step, and reaches the head when nothing goes wrong any more',
     async () => {
       const coverage = new Map<string, number>();
       const broken: string[] = [];

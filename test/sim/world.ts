@@ -12,7 +12,7 @@ import type { Random } from '../random.ts';
 import { makeDisk } from './disk.ts';
 import { makeHistory } from './history.ts';
 import type { History } from './history.ts';
-import { acknowledged, checkProxy, givesUp, newRecord, newTalk, planeHears, planeSays } from './laws.ts';
+import { acknowledged, blamed, checkProxy, givesUp, newRecord, newTalk, planeHears, planeSays } from './laws.ts';
 import type { Record, Talk } from './laws.ts';
 import { makeLiar } from './liar.ts';
 import type { Liar } from './liar.ts';
@@ -22,7 +22,7 @@ import { makePlane } from './plane.ts';
 import type { SimPlane } from './plane.ts';
 import { bootProxy, durableMarks, makeHost, makeProxy } from './proxy.ts';
 import type { ProxyParts, SimHost, SimProxy } from './proxy.ts';
-import { makeKeys } from './signing.ts';
+import { makeKeys, PLANE_KEY_SEED, THIEF_KEY_SEED } from './signing.ts';
 import { makeMachine, makeTime } from './time.ts';
 import type { Machine, Process, Time } from './time.ts';
 
@@ -107,7 +107,7 @@ export function makeWorld(seed: number): World {
   };
   // One run in sixteen has real signatures.
   const real = seed % 16 === 0;
-  const [planeKeys, thief] = [makeKeys(1, real), makeKeys(2, real)];
+  const [planeKeys, thief] = [makeKeys(PLANE_KEY_SEED, real), makeKeys(THIEF_KEY_SEED, real)];
   let counter = 0;
   const randomBytes = (bytes: number): Uint8Array => createHash('sha256').update(`${seed} ${counter++}`).digest().subarray(0, bytes);
   const weather: Weather = { calm: false, drop: 0, delay: 0, duplicate: 0, lie: 0, withheld: false, lost: false, latencyMs: 10, cutOff: new Set() };
@@ -115,7 +115,7 @@ export function makeWorld(seed: number): World {
   const record = (proxy: SimProxy): Record => records.get(proxy) ?? (records.set(proxy, newRecord()), records.get(proxy)!);
   const talks = new Map<Connection, Talk>();
   const refusals = new Map<string, Set<string>>();
-  const scene = { history, now: time.now, record };
+  const scene = { history, now: time.now, record, rootAt: (size: number) => plane.tree.rootAt(size) };
 
   const planeMachine = makeMachine('plane', time, 0);
   const plane = makePlane({
@@ -186,6 +186,10 @@ export function makeWorld(seed: number): World {
     if (proxy === undefined || proxy.running === null) return;
     const said = JSON.parse(frame.text) as UpFrame;
     if (said.frame === 'nack') saw(`nack ${said.kind}`, `${proxy.running.boot} ${said.problems[0] ?? ''}`);
+    if (said.frame === 'nack') {
+      const law = blamed(proxy, said.problems[0] ?? '');
+      if (law !== null) breakLaw(law);
+    }
     if (said.frame !== 'ack' && said.frame !== 'heartbeat') return;
     const held: Held = said;
     if (said.frame === 'ack') saw('ack', `${proxy.running.boot} policies@${held.policies?.version ?? '-'} restrictions@${held.restrictions?.version ?? '-'}${held.pending ? ' pending' : ''}`);
@@ -235,7 +239,7 @@ export function makeWorld(seed: number): World {
     const kind = dice.pick(LIES_TOLD);
     const labels = plane.state().hosts.get(proxy.host.id)?.labels ?? {};
     const status = proxy.running?.link.status();
-    const lie = liar.lie(kind, { server: proxy.server, cut: { server: proxy.server, labels: { ...labels } }, policies: status?.policies ?? null, restrictions: status?.restrictions ?? null }, instead);
+    const lie = liar.lie(kind, { server: proxy.server, cut: { server: proxy.server, labels: { ...labels } }, policies: status?.policies ?? null, restrictions: status?.restrictions ?? null, tree: status?.tree ?? null }, instead);
     if (lie !== null) saw(`lie: ${kind}`, `${proxy.name} ${digestOf(lie.text).slice(0, 6)}`);
     return lie;
   }
@@ -252,6 +256,7 @@ export function makeWorld(seed: number): World {
   const parts: ProxyParts = {
     log: LOG,
     verify: planeKeys.verify,
+    planeKey: planeKeys.publicKey,
     random: dice,
     randomBytes,
     connect: (process, proxy) => network.connect(process, proxy) as unknown as WebSocket,
@@ -280,7 +285,7 @@ export function makeWorld(seed: number): World {
       // Set back since it was written down how stale this is: nobody can know, and what this process writes down is no better.
       if (proxy.host.machine.setBackAtMono > proxy.host.disk.namedAtMono(`${proxy.folder}/stale.json`)) sharing(proxy, (one) => void (one.lastToldAt = null));
       known.leftAt = known.lastToldAt;
-      known.seen = { policies: -1, restrictions: -1 };
+      known.seen = { policies: -1, restrictions: -1, events: 0 };
       known.current = null;
       known.durable = '';
       if (known.damaged) known.floor = 0;
@@ -328,7 +333,7 @@ export function makeWorld(seed: number): World {
   return world;
 }
 
-const LIES_TOLD = ['old', 'old', 'other-audience', 'forged', 'truncated', 'swapped', 'bit-flip', 'two-contents', 'other-log', 'other-kind', 'unknown', 'carried-over'] as const;
+const LIES_TOLD = ['old', 'old', 'other-audience', 'forged', 'truncated', 'swapped', 'bit-flip', 'two-contents', 'other-log', 'other-kind', 'unknown', 'carried-over', 'other-history'] as const;
 
 /** Lets everything that waits for nothing but its turn happen. */
 export function settle(): Promise<void> {
@@ -341,7 +346,7 @@ export async function step(world: World): Promise<void> {
   if (stuck !== null) return world.breakLaw(stuck);
   if (!world.time.step()) throw new Error('a world in which nothing happens any more');
   await settle();
-  const scene = { history: world.history, now: world.time.now, record: world.record };
+  const scene = { history: world.history, now: world.time.now, record: world.record, rootAt: (size: number) => world.plane.tree.rootAt(size) };
   for (const proxy of world.proxies) {
     if (world.broken !== null) return;
     if (!isDue(world, proxy)) continue;

@@ -78,6 +78,7 @@ export function recollect(log: Log, events: IterableIterator<Recorded>, keeper: 
     model: modelReader(log),
     checkpoint: () => log.checkpoint(),
     consistency: (older) => log.consistency(older),
+    rootAt: (size) => (Number.isSafeInteger(size) && size > 0 && size <= head.size ? log.rootAt(size) : undefined),
   };
   return { history, state: head };
 }

@@ -62,6 +62,8 @@ export interface History {
   checkpoint(): string;
   /** Base64 hashes showing that the log of `older` events is the beginning of the present one (RFC 6962); undefined for an impossible size. */
   consistency(older: number): readonly string[] | undefined;
+  /** Root (base64) over the first `size` events; undefined for an impossible size. */
+  rootAt(size: number): string | undefined;
 }
 
 export interface HistoryQuery {

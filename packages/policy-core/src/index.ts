@@ -32,7 +32,7 @@ export { CLOSE_REASONS, closeReason, LINK_CLOSE_CODE } from './wire/close.ts';
 export type { DecisionRow } from './wire/decision-row.ts';
 export { decisionRow, MAX_SOURCES } from './wire/decision-row.ts';
 export type {
-  AdvanceHeader, Cut, DownFrame, Held, HelloHeader, LeaseHeader, Mark, NackKind, PartName, Report, RestrictHeader, SnapshotHeader, UpFrame, WelcomeHeader,
+  AdvanceHeader, Cut, DownFrame, Held, HelloHeader, LeaseHeader, Mark, NackKind, PartName, Report, RestrictHeader, ShownHead, SnapshotHeader, TreeMark, UpFrame, WelcomeHeader,
 } from './wire/frames.ts';
 export { PLANE_USER, plainFrame, readDown, readUp, signedFrame, welcomeFrame } from './wire/frames.ts';
 export type { ExpectedIdentity, IdentityHeader, IdentityProof } from './wire/identity.ts';

@@ -6,7 +6,7 @@ import type { Server } from 'node:http';
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { canonicalJson, linkLimits, plainFrame, signedFrame, signHeader } from '@portcullis/policy-core';
-import type { Held, HelloHeader, LeaseHeader, SignBytes } from '@portcullis/policy-core';
+import type { Held, HelloHeader, LeaseHeader, ShownHead, SignBytes } from '@portcullis/policy-core';
 import type { WebSocket } from 'ws';
 import type { DecisionStore } from '../decisions/decisions.ts';
 import type { Recorded } from '../domain/events.ts';
@@ -22,6 +22,8 @@ import { closeSocket, makeDoor } from './door.ts';
 import type { Fleet, TurnedAway } from './fleet.ts';
 import { openLedger } from './ledger.ts';
 import type { Ledger } from './ledger.ts';
+import { makeNotary } from './notary.ts';
+import type { Notary } from './notary.ts';
 import { makeChanges, makeQueue } from './pace.ts';
 import type { Changes, Queue } from './pace.ts';
 import { makeProgress } from './progress.ts';
@@ -30,11 +32,11 @@ import { drop, listen, makeSession, pushTo, welcome } from './session.ts';
 import type { Moment, Session } from './session.ts';
 import { turnedAwayBook } from './turned-away.ts';
 import type { Knock, TurnedAwayBook } from './turned-away.ts';
-import { progressOf, viewsOf } from './view.ts';
-import type { Roster } from './view.ts';
+import { apartBy, progressOf, viewsOf } from './view.ts';
+import type { Apart, Roster } from './view.ts';
 
 export interface FleetOptions {
-  readonly plane: Pick<Plane, 'state' | 'policies' | 'onRecorded'>;
+  readonly plane: Pick<Plane, 'state' | 'policies' | 'onRecorded'> & { readonly history: Pick<Plane['history'], 'checkpoint' | 'consistency' | 'rootAt'> };
   readonly keys: { readonly sign: SignBytes };
   readonly decisions: DecisionStore;
   /** Holds fleet.db. */
@@ -45,6 +47,8 @@ export interface FleetOptions {
   readonly ticks?: () => number;
   readonly random?: (bytes: number) => Uint8Array;
   readonly heartbeatMs?: number;
+  /** How often connected proxies are shown the log's tree. */
+  readonly checkpointMs?: number;
   readonly timers?: Timers;
   /** Instead of fleet.db. */
   readonly ledger?: Ledger;
@@ -80,6 +84,7 @@ interface Live {
   readonly timers: Timers;
   readonly ledger: Ledger;
   readonly cuts: Cuts;
+  readonly notary: Notary;
   readonly sessions: Map<string, Session>;
   /** What proxies that are away have refused for good, by proxy and build. */
   readonly barred: Map<string, ReadonlyMap<string, Refused>>;
@@ -88,8 +93,8 @@ interface Live {
   /** Proxies that began to enforce something else. */
   readonly begun: Changes;
   readonly queue: Queue<Session>;
-  /** Logs that hosts of ours follow instead of this one, by host. */
-  readonly stray: Map<string, string>;
+  /** Hosts of ours that follow another log, or have seen another history of this one, by host. */
+  readonly apart: Map<string, Apart>;
   readonly turnedAway: TurnedAwayBook;
   /** The version that `cuts` is at. */
   head: number;
@@ -108,6 +113,7 @@ export function createFleet(options: FleetOptions): LiveFleet {
     timers,
     ledger,
     cuts: makeCuts(keys.sign, plane.state(), plane.policies()),
+    notary: makeNotary(plane.history, () => plane.state().size),
     sessions: new Map(),
     barred: new Map(),
     progress: makeProgress(),
@@ -116,14 +122,14 @@ export function createFleet(options: FleetOptions): LiveFleet {
     queue: makeQueue((session) => {
       if (isHere(live, session)) pushTo(session, live.cuts.of(session.identity), moment(), 'everything');
     }, timers),
-    stray: new Map(),
+    apart: new Map(),
     turnedAway: turnedAwayBook(),
     head: plane.state().version,
   };
   live.begun.listen(() => flushQuietly(ledger));
   const door = makeDoor({ state: () => plane.state(), random: options.random ?? randomBytes, timers, onProxy: (proxy) => admit(live, proxy), onRefused: (knock) => refused(live, knock) });
   const stopHearing = plane.onRecorded((events, state) => recorded(live, events, state));
-  const beats = [timers.every(options.heartbeatMs ?? linkLimits.HEARTBEAT_MS, () => beat(live)), timers.every(FLUSH_MS, () => flushQuietly(ledger))];
+  const beats = [timers.every(options.heartbeatMs ?? linkLimits.HEARTBEAT_MS, () => beat(live)), timers.every(options.checkpointMs ?? linkLimits.CHECKPOINT_MS, () => showTrees(live)), timers.every(FLUSH_MS, () => flushQuietly(ledger))];
   let left: Promise<void> | undefined;
   const leave = (): Promise<void> => {
     if (left !== undefined) return left;
@@ -185,12 +191,37 @@ function relabel(live: Live, session: Session, state: PlaneState, seq: number): 
   greet(live, session, state);
 }
 
-function greet(live: Live, session: Session, state: PlaneState): void {
-  welcome(session, state, live.cuts.of(session.identity), live.options.keys.sign, live.options.now());
+/** False where this log does not go on from what the proxy has seen of it; then it is sent away. */
+function greet(live: Live, session: Session, state: PlaneState): boolean {
+  const { options, notary, cuts } = live;
+  const made = notary.show(session.tree);
+  if (!made.ok) {
+    refused(live, { reason: 'other-history', hello: session.hello, proved: true, from: null });
+    drop(session, 'other-history');
+    return false;
+  }
+  session.tree = made.head;
+  welcome(session, { state, wanted: cuts.of(session.identity), shown: made.shown, sign: options.keys.sign, nowMs: options.now() });
+  return true;
+}
+
+/** Those who stay connected are shown the tree as it grows, so that a log that is rewritten behind them is found without a new connection. */
+function showTrees(live: Live): void {
+  const { notary, options } = live;
+  const frames = new Map<ShownHead, string>();
+  for (const session of live.sessions.values()) {
+    if (session.tree?.size === options.plane.state().size) continue;
+    const made = notary.show(session.tree);
+    if (!made.ok) continue;
+    const frame = frames.get(made.shown) ?? plainFrame({ frame: 'checkpoint', ...made.shown });
+    frames.set(made.shown, frame);
+    session.tree = made.head;
+    session.socket.send(frame);
+  }
 }
 
 function admit(live: Live, { socket, hello, host }: { readonly socket: WebSocket; readonly hello: HelloHeader; readonly host: Host }): void {
-  const { plane, keys, decisions, now } = live.options;
+  const { plane, decisions, now } = live.options;
   const at = now();
   const name = nameOf(hello);
   const before = live.sessions.get(name);
@@ -200,33 +231,33 @@ function admit(live: Live, { socket, hello, host }: { readonly socket: WebSocket
     refused(live, { reason: 'too-many', hello, proved: true, from: null });
     return closeSocket(socket, 'too-many', live.timers);
   }
-  live.stray.delete(hello.host);
-  live.turnedAway.admitted(hello);
   live.ledger.takeCounter(hello.host, hello.counter, at);
   const session = makeSession({ socket, hello, host, barred, at: live.moment(), timers: live.timers });
+  socket.on('error', () => socket.terminate());
+  if (!greet(live, session, plane.state())) return;
+  live.apart.delete(hello.host);
+  live.turnedAway.admitted(hello);
   live.sessions.set(name, session);
   live.ledger.seen({ ...session.key, upstream: hello.upstream, atMs: at });
-  socket.on('error', () => socket.terminate());
   socket.once('close', () => gone(live, session));
-  const wanted = live.cuts.of(session.identity);
-  welcome(session, plane.state(), wanted, keys.sign, at);
   hold(live, session, session.link.held);
-  pushTo(session, wanted, live.moment(), 'everything');
+  pushTo(session, live.cuts.of(session.identity), live.moment(), 'everything');
   listen(session, { decisions, now: live.moment, onHeld: (from, held) => hold(live, from, held), onChange: live.changes.note });
 }
 
-/** Somebody was not let in. Strays are proved, so that there are no more of them than enrolled hosts. */
+/** Somebody was not let in. Whoever is apart is proved, so that there are no more of them than enrolled hosts. */
 function refused(live: Live, knock: Knock): void {
-  const { reason, proved, hello } = knock;
+  const { proved, hello } = knock;
+  const apart = proved && hello !== null ? apartBy(knock.reason, hello) : null;
+  const before = hello === null ? undefined : live.apart.get(hello.host);
+  if (apart !== null && hello !== null) live.apart.set(hello.host, apart);
   const news = live.turnedAway.note(knock, live.options.now());
-  const strays = reason === 'other-log' && proved && hello !== null && live.stray.get(hello.host) !== hello.log;
-  if (strays) live.stray.set(hello.host, hello.log);
-  if (news || strays) live.changes.note();
+  if (news || (apart !== null && (before?.log !== apart.log || before.size !== apart.size))) live.changes.note();
 }
 
 function turnedAway(live: Live): readonly TurnedAway[] {
-  const { log, hosts } = live.options.plane.state();
-  return live.turnedAway.list({ log, nameOf: (host) => hosts.get(host)?.name ?? null }, live.options.now());
+  const { log, size, hosts } = live.options.plane.state();
+  return live.turnedAway.list({ log, size, nameOf: (host) => hosts.get(host)?.name ?? null }, live.options.now());
 }
 
 function gone(live: Live, session: Session): void {
@@ -290,7 +321,7 @@ function rosterOf(live: Live): Roster {
     stored: live.ledger.proxies(),
     wanted: (session) => live.cuts.of(session.identity),
     copied: (host) => live.ledger.copied(host),
-    stray: (host) => live.stray.get(host) ?? null,
+    apart: (host) => live.apart.get(host) ?? null,
   };
 }
 

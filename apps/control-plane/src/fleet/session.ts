@@ -1,6 +1,6 @@
 /** One proxy's socket: frames in, frames out. What to send is the link's (domain/link.ts) to say. */
 import { canonicalJson, linkLimits, plainFrame, readUp, signHeader, welcomeFrame } from '@portcullis/policy-core';
-import type { CloseReason, Held, HelloHeader, ProxyIdentity, SignBytes, UpFrame, WelcomeHeader } from '@portcullis/policy-core';
+import type { CloseReason, Held, HelloHeader, ProxyIdentity, ShownHead, SignBytes, TreeMark, UpFrame, WelcomeHeader } from '@portcullis/policy-core';
 import type { WebSocket } from 'ws';
 import type { DecisionStore } from '../decisions/decisions.ts';
 import { acknowledged, missed, openLink, plan, refused } from '../domain/link.ts';
@@ -24,6 +24,8 @@ export interface Session {
   lastHeardMs: number;
   /** By the clock that nobody sets. */
   lastHeardTicks: number;
+  /** The head of the log's tree that it was shown last. */
+  tree: TreeMark | null;
   /** The last lease that it was sent, and when by that clock. */
   leased: { readonly time: number; readonly ticks: number } | null;
   /** The highest version that it is known to have enforced. */
@@ -74,6 +76,7 @@ export function makeSession({ socket, hello, host, barred, at, timers }: Arrival
     link: openLink(held, host.since, barred),
     lastHeardMs: at.nowMs,
     lastHeardTicks: at.ticks,
+    tree: hello.checkpoint,
     leased: null,
     enforced: -1,
     sinceMs: null,
@@ -106,7 +109,7 @@ export function pushTo(session: Session, wanted: Wanted, at: Moment, urgency: Ur
 }
 
 /** Greets a proxy with what only it can be told: the answer to its nonce. */
-export function welcome(session: Session, state: PlaneState, wanted: Wanted, sign: SignBytes, nowMs: number): void {
+export function welcome(session: Session, { state, wanted, shown, sign, nowMs }: Greeting): void {
   const { hello, identity } = session;
   const header = canonicalJson({
     log: state.log,
@@ -120,7 +123,15 @@ export function welcome(session: Session, state: PlaneState, wanted: Wanted, sig
     restrictions: wanted.restrictions,
     time: nowMs,
   } satisfies WelcomeHeader);
-  session.socket.send(welcomeFrame(header, signHeader(sign, 'welcome', header), state.rotations));
+  session.socket.send(welcomeFrame(header, signHeader(sign, 'welcome', header), shown, state.rotations));
+}
+
+export interface Greeting {
+  readonly state: PlaneState;
+  readonly wanted: Wanted;
+  readonly shown: ShownHead;
+  readonly sign: SignBytes;
+  readonly nowMs: number;
 }
 
 export function drop(session: Session, reason: CloseReason): void {

@@ -2,7 +2,7 @@ import type { HelloHeader } from '@portcullis/policy-core';
 import { expect, it } from 'vitest';
 import { turnedAwayBook } from './turned-away.ts';
 
-const OURS = { log: 'ours', nameOf: (host: string) => (host === 'h-1' ? 'laptop' : null) };
+const OURS = { log: 'ours', size: 7, nameOf: (host: string) => (host === 'h-1' ? 'laptop' : null) };
 
 function hello(host: string, server = 'files', log = 'ours'): HelloHeader {
   return { host, server, log } as unknown as HelloHeader;

@@ -4,6 +4,7 @@
  */
 import type { CloseReason, HelloHeader } from '@portcullis/policy-core';
 import type { TurnedAway } from './fleet.ts';
+import { otherHistory } from './view.ts';
 
 /** Proxies of enrolled hosts; a fleet that is turned away as a whole has one cause. */
 const MAX_PROVED = 200;
@@ -29,7 +30,7 @@ export interface TurnedAwayBook {
   /** A proxy came in: nothing that was said of it before matters. */
   admitted(proxy: { readonly host: string; readonly server: string }): void;
   /** The latest first. */
-  list(ours: { readonly log: string; readonly nameOf: (host: string) => string | null }, nowMs: number): readonly TurnedAway[];
+  list(ours: { readonly log: string; readonly size: number; readonly nameOf: (host: string) => string | null }, nowMs: number): readonly TurnedAway[];
 }
 
 interface Noted extends Knock {
@@ -64,17 +65,19 @@ export function turnedAwayBook(): TurnedAwayBook {
   };
 }
 
-function viewOf({ reason, hello, proved, from, count, firstMs, lastMs }: Noted, { log, nameOf }: { readonly log: string; readonly nameOf: (host: string) => string | null }): TurnedAway {
+function viewOf({ reason, hello, proved, from, count, firstMs, lastMs }: Noted, { log, size, nameOf }: { readonly log: string; readonly size: number; readonly nameOf: (host: string) => string | null }): TurnedAway {
   const host = hello?.host ?? null;
-  return { host, hostName: host !== null && proved ? nameOf(host) : null, server: hello?.server ?? null, proved, from, reason, message: messageOf(reason, hello, proved, log), count, firstMs, lastMs };
+  return { host, hostName: host !== null && proved ? nameOf(host) : null, server: hello?.server ?? null, proved, from, reason, message: messageOf(reason, hello, proved, { log, size }), count, firstMs, lastMs };
 }
 
 /** What is the matter and what to do. */
-function messageOf(reason: CloseReason, hello: HelloHeader | null, proved: boolean, ownLog: string): string {
+function messageOf(reason: CloseReason, hello: HelloHeader | null, proved: boolean, own: { readonly log: string; readonly size: number }): string {
   switch (reason) {
     case 'other-log':
       if (!proved) return `follows the log ${hello?.log ?? '?'}, and its key is not known here: if it belongs to this plane, join it anew (remove host.json and host.key there, then portcullis-proxy join)`;
-      return `follows the log ${hello?.log ?? '?'}: if this plane goes on from it, run on the host: portcullis-proxy trust ${ownLog}`;
+      return `follows the log ${hello?.log ?? '?'}: if this plane goes on from it, run on the host: portcullis-proxy trust ${own.log}`;
+    case 'other-history':
+      return otherHistory(hello?.checkpoint?.size ?? 0, own.size);
     case 'revoked':
       return 'its host is revoked, and keeps its last policies: to let it back in, join it anew (remove host.json and host.key there, then portcullis-proxy join)';
     case 'unauthorised':

@@ -1,5 +1,6 @@
 /** The fleet in the words that operators read: views and progress, worked out from sessions, ledger and state. */
 import { PLANE_USER } from '@portcullis/policy-core';
+import type { CloseReason, HelloHeader } from '@portcullis/policy-core';
 import { enforces, refusal } from '../domain/link.ts';
 import type { PlaneState } from '../domain/state.ts';
 import type { Wanted } from './cuts.ts';
@@ -19,8 +20,21 @@ export interface Roster {
   readonly stored: readonly StoredProxy[];
   readonly wanted: (session: Session) => Wanted;
   readonly copied: (host: string) => boolean;
-  /** The log that this host follows instead of ours. */
-  readonly stray: (host: string) => string | null;
+  /** What keeps this host from us. */
+  readonly apart: (host: string) => Apart | null;
+}
+
+/** A host that follows another log, or has seen so many events of ours that are not these. */
+export interface Apart {
+  readonly log: string;
+  /** Null where it is the log that is another. */
+  readonly size: number | null;
+}
+
+/** What a proxy that was turned away for this reason says of its host; null where that is nothing of the kind. */
+export function apartBy(reason: CloseReason, { log, checkpoint }: HelloHeader): Apart | null {
+  if (reason === 'other-log') return { log, size: null };
+  return reason === 'other-history' ? { log, size: checkpoint?.size ?? null } : null;
 }
 
 /** Every connected proxy, then those seen before whose host still belongs to the fleet. */
@@ -103,12 +117,18 @@ function sessionProblems({ link, linkProblem, hello }: Session, refused: ReturnT
   return linkProblem === null ? problems : [...problems, linkProblem];
 }
 
-function hostProblems(host: string, { copied, stray, state }: Roster): readonly string[] {
-  const other = stray(host);
+function hostProblems(host: string, { copied, apart, state }: Roster): readonly string[] {
+  const other = apart(host);
   return [
     ...(copied(host) ? ['the key of this host is in use twice: it was copied, or the host was restored from a backup. Revoke the host and join it again'] : []),
-    ...(other === null ? [] : [`follows the log ${other} and refuses this one. If this plane goes on from it, run on the host: portcullis-proxy trust ${state.log}`]),
+    ...(other === null ? [] : [other.size === null ? `follows the log ${other.log} and refuses this one. If this plane goes on from it, run on the host: portcullis-proxy trust ${state.log}` : otherHistory(other.size, state.size)]),
   ];
+}
+
+/** What is the matter where a proxy has seen what this log does not have, and what to do. */
+export function otherHistory(seen: number, size: number): string {
+  const what = seen > size ? `has seen ${seen} events of this log, which has ${size}` : `has seen a history of ${seen} events that this log does not begin with`;
+  return `${what}, and refuses it: if this plane came back from a backup, stop it and run portcullis log restore; if it did not, its log was altered`;
 }
 
 /** What a proxy holds can only come from a plane that went further than this one. */

@@ -44,6 +44,8 @@ export interface HeldRestrictions extends Statement {
 /** What must be durable before the adoption counts (W9). */
 export type Persist =
   | { readonly kind: PartName; readonly version: number; readonly text: string }
+  /** The log's tree at `version` events, as it was signed. */
+  | { readonly kind: 'checkpoint'; readonly version: number; readonly text: string }
   | {
       readonly kind: 'head';
       readonly version: number;

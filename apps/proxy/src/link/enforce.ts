@@ -8,6 +8,7 @@ import { PLANE_USER, signerOf } from '@portcullis/policy-core';
 import type { CounterStore, Restoration } from '@portcullis/policy-core';
 import { createGate } from '../gate.ts';
 import type { SwappableGate } from '../gate.ts';
+import type { Clocks } from '../guard/freshness.ts';
 import { drawCounter } from '../host/enrolment.ts';
 import type { Enrolment } from '../host/enrolment.ts';
 import { planeUrl } from '../host/plane-url.ts';
@@ -54,8 +55,7 @@ const LAST_BATCH_MS = 250;
 /** Starts to enforce. Throws where the folder under `home` cannot be used: nothing could be remembered. */
 export async function startEnforcing({ home, enrolment, seed, server, upstream, shown, build, tell, onLog, onLinkState }: EnforceOptions): Promise<Enforcing> {
   const first = stand(home, enrolment, server, tell);
-  const outbox = openOutbox(join(first.directory, 'decisions'), () => Date.now());
-  const boot = randomUUID();
+  const [outbox, boot] = [openOutbox(join(first.directory, 'decisions'), () => Date.now()), randomUUID()];
   let closedBy: string | null = null;
   const gate: SwappableGate = createGate({
     boot,
@@ -72,7 +72,7 @@ export async function startEnforcing({ home, enrolment, seed, server, upstream, 
   closedBy = await enforceLast(gate, first, tell);
   const features = knownOfHere(home, enrolment.log, tell);
 
-  const begin = (trusted: TrustedPlane, { lastGood, state, before, link: url }: Standing): Link =>
+  const begin = (trusted: TrustedPlane, { lastGood, state, witnessed, before, link: url }: Standing): Link =>
     startLink({
       url,
       log: trusted.enrolment().log,
@@ -89,9 +89,11 @@ export async function startEnforcing({ home, enrolment, seed, server, upstream, 
       lastGood,
       outbox,
       state,
+      witnessed,
+      planeKeys: () => [trusted.enrolment().planeKey],
       before,
       trust: { successor: trusted.successor, adopt: trusted.adopt, stray: (log, restorations) => stray(trusted, log, restorations) },
-      clocks: () => ({ monoMs: performance.now(), wallMs: Date.now() }),
+      clocks: ownClocks,
       tell, ...(onLinkState === undefined ? {} : { onState: onLinkState }),
     });
   /** The old link ends, and another goes on with what is in force. */
@@ -122,6 +124,10 @@ export async function startEnforcing({ home, enrolment, seed, server, upstream, 
       await current.link.close();
     },
   };
+}
+
+function ownClocks(): Clocks {
+  return { monoMs: performance.now(), wallMs: Date.now() };
 }
 
 interface Standing extends Footing {

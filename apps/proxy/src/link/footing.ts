@@ -8,6 +8,8 @@ import { verifierOfAny } from '@portcullis/policy-core';
 import { effective } from '../guard/guard.ts';
 import type { Effective, GuardState } from '../guard/guard.ts';
 import { restore } from '../guard/restore.ts';
+import { restoreWitnessed } from '../guard/witness.ts';
+import type { Witnessed } from '../guard/witness.ts';
 import type { Enrolment, FormerLog } from '../host/enrolment.ts';
 import { lastGoodDirectory, openLastGood } from '../store/last-good.ts';
 import type { LastGood } from '../store/last-good.ts';
@@ -16,6 +18,8 @@ export interface Footing {
   readonly directory: string;
   readonly lastGood: LastGood;
   readonly state: GuardState;
+  /** The log's tree as it was seen last. */
+  readonly witnessed: Witnessed | null;
   /** Of a former log; null where there is none, or where this log has brought its own. */
   readonly before: Effective | null;
   /** Why nothing is in force though something was once, as the beginning of a sentence; null otherwise. */
@@ -35,7 +39,7 @@ export function openFooting(home: string, enrolment: Enrolment, server: string):
   const last = stored.policies.length === 0 && own.closed === null ? lastOf(enrolment.formerLogs, home, server) : NOTHING_LAST;
   shareCounters(directory, enrolment.formerLogs, home, server);
   const forgetting = enrolment.formerLogs.length === 0 ? lastGood : { ...lastGood, write: writeThenForget(lastGood, enrolment.formerLogs, home, server) };
-  return { directory, lastGood: forgetting, state: own.state, before: last.effective, closed: own.closed ?? last.closed, problems: [...own.problems, ...last.problems] };
+  return { directory, lastGood: forgetting, state: own.state, witnessed: restoreWitnessed(lastGood.checkpoints(), enrolment.log, [enrolment.planeKey, ...enrolment.formerKeys]), before: last.effective, closed: own.closed ?? last.closed, problems: [...own.problems, ...last.problems] };
 }
 
 /** Once this log has brought policies, what a former one left must not come back when their files are removed. */

@@ -20,10 +20,10 @@ export const linkState: Shape<LinkState> = shape.tagged<LinkState>('kind', {
 });
 
 /** Reasons with which the door turns a proxy away; the others end a link that may be begun again at once. */
-const TURNED_AWAY: ReadonlySet<CloseReason> = new Set<CloseReason>(['unauthorised', 'revoked', 'other-log', 'unsupported-protocol', 'too-many', 'bad-frame', 'hello-timeout']);
+const TURNED_AWAY: ReadonlySet<CloseReason> = new Set<CloseReason>(['unauthorised', 'revoked', 'other-log', 'other-history', 'unsupported-protocol', 'too-many', 'bad-frame', 'hello-timeout']);
 
 /** Whoever was turned away for what it is comes back slowly. */
-export const SLOW_REASONS: ReadonlySet<CloseReason> = new Set<CloseReason>(['revoked', 'unauthorised', 'other-log', 'unsupported-protocol']);
+export const SLOW_REASONS: ReadonlySet<CloseReason> = new Set<CloseReason>(['revoked', 'unauthorised', 'other-log', 'other-history', 'unsupported-protocol']);
 
 export interface Loss {
   readonly reason: CloseReason | null;
@@ -57,6 +57,8 @@ export function refusalAdvice(reason: CloseReason, planeLog: string | null): str
       return 'the plane does not know this host or its key: have an operator make a join token, remove host.json and host.key here, and run portcullis-proxy join';
     case 'other-log':
       return `the plane speaks for the log ${planeLog ?? 'of another plane'}: if this host is to follow it there, run portcullis-proxy trust ${planeLog ?? 'LOG'}`;
+    case 'other-history':
+      return 'this host has seen events of the log that the plane does not have: it came back from a backup, or its log was altered. Its operators see this host and what to do; nothing is to be done here until they say so';
     case 'unsupported-protocol':
       return 'plane and proxy speak different versions of their protocol: bring both to the same release';
     case 'too-many':

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { closeReason, linkLimits } from '@portcullis/policy-core';
-import type { CloseReason, Mark } from '@portcullis/policy-core';
+import type { CloseReason, Mark, TreeMark } from '@portcullis/policy-core';
 import type { RawData, WebSocket } from 'ws';
 import { startStale, ticked } from '../guard/freshness.ts';
 import { held } from '../guard/guard.ts';
@@ -15,6 +15,7 @@ import type { LinkState } from './link-state.ts';
 import { noteState, say, sayHeld, staleNow } from './live.ts';
 import type { Connection, LinkOptions, Live } from './live.ts';
 import { take } from './take.ts';
+import { refuseHistory } from './tree.ts';
 
 export interface Link {
   /** For how long what is held has not been known to be current; 0 = fresh. */
@@ -31,6 +32,8 @@ export interface LinkStatus {
   readonly policies: Mark | null;
   readonly restrictions: Mark | null;
   readonly staleMs: number;
+  /** The log's tree as far as this proxy was shown it. */
+  readonly tree: TreeMark | null;
   readonly state: LinkState;
 }
 
@@ -57,6 +60,8 @@ export function startLink(options: LinkOptions): Link {
     timers,
     backoff: makeBackoff(options.random ?? Math.random),
     guard: options.state,
+    witnessed: options.witnessed,
+    remembering: Promise.resolve(),
     freshness: startStale(options.lastGood.readStale(now.wallMs), now),
     connection: null,
     state: { kind: 'connecting', sinceMs: now.wallMs, problem: null },
@@ -73,7 +78,7 @@ export function startLink(options: LinkOptions): Link {
     staleMs: () => staleNow(live),
     status: () => {
       const { policies, restrictions } = held(live.guard);
-      return { connected: live.connection?.phase === 'linked', policies, restrictions, staleMs: staleNow(live), state: live.state };
+      return { connected: live.connection?.phase === 'linked', policies, restrictions, staleMs: staleNow(live), tree: live.witnessed === null ? null : { size: live.witnessed.size, root: live.witnessed.root }, state: live.state };
     },
     settled: (withinMs) => settled(live, withinMs),
     close: async () => {
@@ -81,7 +86,7 @@ export function startLink(options: LinkOptions): Link {
       for (const stop of beats) stop();
       live.retry?.();
       writeStale(live);
-      await farewell(live);
+      await Promise.all([farewell(live), live.remembering]);
     },
   };
 }
@@ -107,7 +112,7 @@ function openOne(live: Live, open: (url: string) => WebSocket): void {
   const socket = open(options.url);
   const asked = options.clocks();
   const nonce = Buffer.from((options.randomBytes ?? randomBytes)(NONCE_BYTES));
-  const connection: Connection = { socket, phase: 'challenge', answer: nonce.toString('base64url'), asked, lastHeardMs: asked.monoMs, heard: null, pending: 0, problem: null, planeLog: null };
+  const connection: Connection = { socket, phase: 'challenge', answer: nonce.toString('base64url'), asked, lastHeardMs: asked.monoMs, heard: null, unshownSince: null, pending: 0, problem: null, planeLog: null };
   live.connection = connection;
   socket.on('message', (data, binary) => receive(live, connection, data, binary));
   // `close` always follows.
@@ -141,7 +146,7 @@ function receive(live: Live, connection: Connection, data: RawData, binary: bool
   if (connection.pending > MAX_PENDING) socket.pause();
   live.work = live.work.then(async () => {
     // What an abandoned connection still had to say is said again on the next one.
-    if (live.connection === connection) await take(live, connection, text);
+    if (live.connection === connection && connection.phase !== 'over') await take(live, connection, text);
     connection.pending -= 1;
     if (connection.pending === 0 && socket.isPaused) socket.resume();
   });
@@ -153,6 +158,7 @@ function beat(live: Live): void {
   const { connection } = live;
   if (connection === null) return;
   if (now.monoMs - connection.lastHeardMs > linkLimits.SILENCE_MS) return connection.socket.terminate();
+  if (connection.unshownSince !== null && now.monoMs - connection.unshownSince > linkLimits.SHOWN_WITHIN_MS) return refuseHistory(live, connection, 'the plane speaks of versions, and does not show that its log goes on with them');
   if (connection.phase === 'linked') sayHeld(live, connection);
 }
 

@@ -7,6 +7,7 @@ import { holding, staleMs } from '../guard/freshness.ts';
 import type { Clocks, Freshness } from '../guard/freshness.ts';
 import { coherentVersion, effective, held } from '../guard/guard.ts';
 import type { Effective, GuardState } from '../guard/guard.ts';
+import type { Witnessed } from '../guard/witness.ts';
 import type { LastGood } from '../store/last-good.ts';
 import type { Outbox } from '../store/outbox.ts';
 import type { Stop, Timers } from '../timers.ts';
@@ -34,6 +35,9 @@ export interface LinkOptions {
   readonly outbox: Outbox;
   /** What was found on disk. */
   readonly state: GuardState;
+  readonly witnessed: Witnessed | null;
+  /** The keys, in base64, that the log's heads may be signed with. */
+  readonly planeKeys: () => readonly string[];
   /** What is in force from a log that this one goes on from: it stays until something of this log is. */
   readonly before?: Effective | null;
   /** How trust moves to another key or log; without it, it never does. */
@@ -67,6 +71,9 @@ export interface Live {
   readonly timers: Timers;
   readonly backoff: Backoff;
   guard: GuardState;
+  witnessed: Witnessed | null;
+  /** The newest head of the tree is being stored. */
+  remembering: Promise<void>;
   freshness: Freshness;
   connection: Connection | null;
   state: LinkState;
@@ -79,12 +86,14 @@ export interface Live {
 
 export interface Connection {
   readonly socket: WebSocket;
-  phase: 'challenge' | 'welcome' | 'linked';
+  phase: 'challenge' | 'welcome' | 'linked' | 'over';
   readonly answer: string;
   asked: Clocks;
   lastHeardMs: number;
   /** The newest lease that was taken, with everything before it. */
   heard: number | null;
+  /** Since when, on the monotonic clock, versions are spoken of that no tree which was shown has in it. */
+  unshownSince: number | null;
   /** Frames that wait to be taken. */
   pending: number;
   /** What went wrong with it, where that is known; and the log that the other end speaks for. */

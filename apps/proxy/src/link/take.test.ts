@@ -47,6 +47,7 @@ async function linked() {
     }),
     forget: () => Promise.resolve(),
     keepEvidence: () => undefined,
+    checkpoints: () => [],
     readStale: () => 0,
     writeStale: () => undefined,
   };
@@ -54,7 +55,7 @@ async function linked() {
     boot: 'b', upstream: 'npx s', now: () => 0, staleMs: () => 0, keep: () => undefined, argumentsKey: null, openCounters: () => Promise.reject(new Error('nothing counts here')), closedMessage: 'closed',
   });
   const socket = { readyState: WebSocket.OPEN, send: (text: string) => void said.push(JSON.parse(text) as UpFrame), terminate: () => undefined, close: () => undefined };
-  const connection: Connection = { socket: socket as unknown as WebSocket, phase: 'linked', answer: '', asked: { monoMs: 0, wallMs: 0 }, lastHeardMs: 0, heard: null, pending: 0, problem: null, planeLog: null };
+  const connection: Connection = { socket: socket as unknown as WebSocket, phase: 'linked', answer: '', asked: { monoMs: 0, wallMs: 0 }, lastHeardMs: 0, heard: null, unshownSince: null, pending: 0, problem: null, planeLog: null };
   const unused = (): never => {
     throw new Error('no part of this');
   };
@@ -62,9 +63,9 @@ async function linked() {
     options: {
       url: '', log: LOG, host: 'h', server: 's', upstream: 'npx s', boot: 'b', build: '1', sign: signer.sign, verify, drawCounter: unused, gate, lastGood,
       outbox: { add: unused, connected: unused, disconnected: unused, acknowledged: unused, close: unused, dropped: 0 },
-      state: emptyGuard(LOG, 's'), clocks: () => ({ monoMs: 0, wallMs: 0 }), tell: () => undefined,
+      state: emptyGuard(LOG, 's'), witnessed: null, planeKeys: () => [signer.publicKey], clocks: () => ({ monoMs: 0, wallMs: 0 }), tell: () => undefined,
     },
-    verify, timers: eventLoop, backoff: makeBackoff(() => 0), guard: emptyGuard(LOG, 's'), freshness: startStale(0, { monoMs: 0, wallMs: 0 }),
+    verify, timers: eventLoop, backoff: makeBackoff(() => 0), guard: emptyGuard(LOG, 's'), witnessed: null, remembering: Promise.resolve(), freshness: startStale(0, { monoMs: 0, wallMs: 0 }),
     connection, state: { kind: 'connecting', sinceMs: 0, problem: null }, retry: null, closed: false, work: Promise.resolve(), waiting: new Set(),
   };
   /** The frame is taken as far as the disk; what is returned goes on from there. */

@@ -7,6 +7,7 @@ import type { Effective, GuardState, PolicyFrame } from '../guard/guard.ts';
 import { blame } from './blame.ts';
 import { inForce, noteHeld, noteState, report, say, sayHeld } from './live.ts';
 import type { Connection, Live } from './live.ts';
+import { takeTree } from './tree.ts';
 
 /** Reads, verifies and obeys one frame; resolves when that is done. */
 export async function take(live: Live, connection: Connection, text: string): Promise<void> {
@@ -32,6 +33,8 @@ export async function take(live: Live, connection: Connection, text: string): Pr
       return connection.phase === 'linked' ? enforce(live, connection, frame, text) : connection.socket.terminate();
     case 'heartbeat':
       return lease(live, connection, frame.signed);
+    case 'checkpoint':
+      return connection.phase === 'linked' ? void takeTree(live, connection, frame, null) : connection.socket.terminate();
     case 'decisions-ack':
       return options.outbox.acknowledged(frame.boot, frame.n);
     case 'goodbye':
@@ -68,13 +71,14 @@ function hello(live: Live, connection: Connection, challenge: Extract<DownFrame,
     policies,
     restrictions,
     pending,
+    checkpoint: live.witnessed === null ? null : { size: live.witnessed.size, root: live.witnessed.root },
   } satisfies HelloHeader);
   connection.phase = 'welcome';
   connection.asked = options.clocks();
   connection.socket.send(signedFrame('hello', header, signHeader(options.sign, 'connect', header)));
 }
 
-function greeted(live: Live, connection: Connection, { signed, rotations }: Extract<DownFrame, { frame: 'welcome' }>): void {
+function greeted(live: Live, connection: Connection, { signed, rotations, shown }: Extract<DownFrame, { frame: 'welcome' }>): void {
   const { options } = live;
   const ours = signed.log === options.log && signed.host === options.host && signed.server === options.server && signed.boot === options.boot && signed.nonce === connection.answer;
   if (!ours) {
@@ -83,6 +87,7 @@ function greeted(live: Live, connection: Connection, { signed, rotations }: Extr
     return connection.socket.terminate();
   }
   if (rotations.length > 0) adoptKey(live, rotations);
+  if (!takeTree(live, connection, shown, signed.version)) return;
   live.guard = welcomed(live.guard, signed);
   // A second welcome on one connection brings other labels; the first one gave the time.
   if (connection.phase === 'linked') return;
@@ -158,6 +163,7 @@ function lease(live: Live, connection: Connection, signed: { readonly log: strin
   live.freshness = ticked(leased(live.freshness, signed, now), now);
   noteHeld(live);
   connection.heard = signed.time;
+  if (signed.version >= (live.witnessed?.size ?? 0)) connection.unshownSince ??= now.monoMs;
   // Frames come one after the other: what would have brought this head is not on its way any more, unless it is still to be sent (W7).
   if (signed.version > (coherentVersion(live.guard) ?? -1)) sayHeld(live, connection);
   if (ahead || leaseAgeMs(live.freshness, now) > linkLimits.FRESH_MS) {

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { digestOf } from '@portcullis/policy-core';
 import type { PartName } from '@portcullis/policy-core';
 import type { Evidence, Persist } from '../guard/guard.ts';
+import type { HistoryEvidence } from '../guard/witness.ts';
 import type { Stored, StoredVersion } from '../guard/restore.ts';
 import { fileSystem } from './disk.ts';
 import type { Disk } from './disk.ts';
@@ -16,24 +17,26 @@ import type { Disk } from './disk.ts';
 export interface LastGood {
   /** Everything that is readable; damaged copies are left out. */
   read(): Stored;
+  /** Heads of the log's tree that were taken, newest first. */
+  checkpoints(): readonly string[];
   /** Makes a record durable: when it returns, it is there after a power cut. Throws where the disk does not take it. */
   write(record: Persist): Promise<void>;
   /** Removes the records, and leaves word that restrictions were here: nothing is permitted by this folder from now on. Best effort. */
   forget(): Promise<void>;
   /** Keeps contradicting statements for whoever investigates. Best effort. */
-  keepEvidence(evidence: Evidence, nowMs: number): void;
+  keepEvidence(evidence: Evidence | HistoryEvidence, nowMs: number): void;
   /** For how long what is held had not been known to be current, and when that was written. */
   readStale(nowMs: number): number;
   writeStale(staleMs: number, nowMs: number): void;
 }
 
 /** Versions that are kept: the last good one and the one before. An older set of restrictions is of no use but to whoever wants to lift one. */
-const VERSIONS_KEPT: Readonly<Record<Persist['kind'], number>> = { policies: 2, restrictions: 1, head: 2 };
+const VERSIONS_KEPT: Readonly<Record<Persist['kind'], number>> = { policies: 2, restrictions: 1, head: 2, checkpoint: 2 };
 /** The largest snapshot frame, and what storing adds. */
 const MAX_RECORD_BYTES = 52 * 1024 * 1024;
 /** Contradictions kept; the first ones tell most. */
 const MAX_EVIDENCE = 64;
-const NAME = /^(policies|restrictions|head)-(\d{16})-[0-9a-f]{12}\.\d$/;
+const NAME = /^(policies|restrictions|head|checkpoint)-(\d{16})-[0-9a-f]{12}\.\d$/;
 /** Which restrictions are the newest that were ever stored here. */
 const NEWEST = /^newest-(\d{16})$/;
 const NEWEST_TEXT = 'The newest restrictions that are in force here have this version. Without them, or without this file, every call is denied until the plane has been reached.\n';
@@ -83,6 +86,7 @@ export function openLastGood(directory: string, disk: Disk = fileSystem): LastGo
 
   return {
     read: () => read(disk, directory),
+    checkpoints: () => readPart(disk, directory, recordsIn(disk, directory), 'checkpoint').flatMap(({ copies }) => copies),
     write,
     forget: async () => {
       const records = (await disk.namesLater(directory)).filter((name) => NAME.test(name));
@@ -191,7 +195,7 @@ function removeLeftovers(disk: Disk, directory: string): void {
   }
 }
 
-function keepEvidence(disk: Disk, directory: string, evidence: Evidence, nowMs: number): void {
+function keepEvidence(disk: Disk, directory: string, evidence: Evidence | HistoryEvidence, nowMs: number): void {
   try {
     disk.makeFolder(directory);
     const text = `${JSON.stringify({ at: new Date(nowMs).toISOString(), ...evidence }, null, 2)}\n`;

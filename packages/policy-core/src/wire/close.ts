@@ -10,6 +10,8 @@ export const CLOSE_REASONS = [
   'unauthorised',
   'revoked',
   'other-log',
+  /** The proxy has seen a history of this log that the plane does not have: it came back from a backup, or was altered. */
+  'other-history',
   'unsupported-protocol',
   /** No acknowledgement or no reading in time; come back. */
   'slow',

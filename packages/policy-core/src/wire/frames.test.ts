@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { canonicalJson, digestOf } from '../canonical.ts';
 import { policiesBody, restrictionsBody } from '../snapshot.ts';
-import { plainFrame, readDown, readUp, signedFrame } from './frames.ts';
+import { plainFrame, readDown, readUp, signedFrame, welcomeFrame } from './frames.ts';
 import { readPolicies, readRestrictions } from './policy-model.ts';
 import { signerOf, signHeader, verifierOf } from './signed.ts';
 import type { SignedKind } from './signed.ts';
@@ -24,7 +24,9 @@ type Down = keyof typeof headers;
 
 function frame(kind: Down, header: object = headers[kind], by = plane, as: SignedKind = kind): string {
   const text = canonicalJson(header);
-  return signedFrame(frameOf[kind], text, signHeader(by.sign, as, text), kind === 'snapshot' || kind === 'restrict' ? body : undefined);
+  const signature = signHeader(by.sign, as, text);
+  if (kind === 'welcome') return welcomeFrame(text, signature, { from: 2, note: 'l\n3\n', proof: ['A'.repeat(43) + '='] }, []);
+  return signedFrame(frameOf[kind], text, signature, kind === 'snapshot' || kind === 'restrict' ? body : undefined);
 }
 
 describe('frames', () => {

@@ -8,7 +8,7 @@ import type { Labels } from '../selector.ts';
 import { decisionRow } from './decision-row.ts';
 import type { DecisionRow } from './decision-row.ts';
 import {
-  LINK_PROTOCOL, MAX_BATCH_ROWS, MAX_DOWN_BYTES, MAX_HEADER_CHARS, MAX_LABELS, MAX_NACK_PROBLEMS, MAX_NAME_CHARS, MAX_PROBLEM_CHARS, MAX_UPSTREAM_CHARS,
+  LINK_PROTOCOL, MAX_BATCH_ROWS, MAX_DOWN_BYTES, MAX_HEADER_CHARS, MAX_LABELS, MAX_NACK_PROBLEMS, MAX_NAME_CHARS, MAX_NOTE_CHARS, MAX_PROBLEM_CHARS, MAX_PROOF_HASHES, MAX_UPSTREAM_CHARS,
 } from './limits.ts';
 import type { Fault, Read, Shape } from './shape.ts';
 import { boolean, exactly, formed, invalid, list, mapping, nullable, object, oneOf, readJson, tagged, text, whole } from './shape.ts';
@@ -26,6 +26,22 @@ export interface Cut {
 export interface Mark {
   readonly version: number;
   readonly digest: string;
+}
+
+/** The head of the log's tree as a proxy remembers it: how many events, and the root over them (base64). */
+export interface TreeMark {
+  readonly size: number;
+  readonly root: string;
+}
+
+/** The head of the log's tree, and what shows that nothing before it was changed. It needs no signature around it: the note carries the log's. */
+export interface ShownHead {
+  /** The size from which the proof leads; 0 where the proxy knows none. */
+  readonly from: number;
+  /** A C2SP checkpoint. */
+  readonly note: string;
+  /** RFC 6962 consistency proof, base64 hashes. */
+  readonly proof: readonly string[];
 }
 
 interface Signed {
@@ -101,6 +117,8 @@ export interface HelloHeader {
   readonly restrictions: Mark | null;
   /** As in Held. */
   readonly pending: boolean;
+  /** The newest head of the log's tree that it has seen; what it is told must go on from there. */
+  readonly checkpoint: TreeMark | null;
 }
 
 /** A feature of a proxy that can read the admin token of its plane, as the agents can that it guards. */
@@ -114,11 +132,12 @@ export type NackKind = 'unsupported' | 'invalid' | 'transient';
 export type DownFrame =
   /** `restorations`: left out where the log was never restored. Each carries its own signature. */
   | { readonly frame: 'challenge'; readonly protocol: typeof LINK_PROTOCOL; readonly log: string; readonly nonce: string; readonly restorations?: readonly Restoration[] }
-  | ({ readonly frame: 'welcome'; readonly signed: WelcomeHeader; readonly rotations: readonly Rotation[] } & Signed)
+  | ({ readonly frame: 'welcome'; readonly signed: WelcomeHeader; readonly rotations: readonly Rotation[]; readonly shown: ShownHead } & Signed)
   | ({ readonly frame: 'snapshot'; readonly signed: SnapshotHeader; readonly body: string } & Signed)
   | ({ readonly frame: 'restrict'; readonly signed: RestrictHeader; readonly body: string } & Signed)
   | ({ readonly frame: 'advance'; readonly signed: AdvanceHeader } & Signed)
   | ({ readonly frame: 'heartbeat'; readonly signed: LeaseHeader } & Signed)
+  | ({ readonly frame: 'checkpoint' } & ShownHead)
   /** Every row of the boot up to and including `n` that was sent on this connection is stored. */
   | { readonly frame: 'decisions-ack'; readonly boot: string; readonly n: number }
   | { readonly frame: 'goodbye'; readonly reason: string; readonly retryAfterMs: readonly number[] };
@@ -151,6 +170,8 @@ const name = text(MAX_NAME_CHARS);
 const digest = formed(/^[0-9a-f]{64}$/, 'a SHA-256 in hex');
 const nonce = formed(/^[A-Za-z0-9_-]{43}$/, '32 bytes in base64url');
 const signature = formed(/^[A-Za-z0-9+/]{86}==$/, 'an Ed25519 signature in base64');
+const hash = formed(/^[A-Za-z0-9+/]{43}=$/, '32 bytes in base64');
+const shownHead = { from: whole(), note: text(MAX_NOTE_CHARS), proof: list(hash, MAX_PROOF_HASHES) };
 const mark = nullable(object<Mark>({ version: whole(), digest }));
 const cut = object<Cut>({ server: name, labels: mapping(nullable(name), MAX_LABELS) });
 
@@ -164,6 +185,7 @@ const leaseHeader = object<LeaseHeader>({ log: name, version: whole(), time: who
 const helloHeader = object<HelloHeader>({
   protocol: exactly(LINK_PROTOCOL), log: name, host: name, server: name, upstream: text(MAX_UPSTREAM_CHARS), boot: name, nonce, answer: nonce, counter: whole(1),
   build: name, features: list(name, 32), policies: mark, restrictions: mark, pending: boolean,
+  checkpoint: nullable(object<TreeMark>({ size: whole(1), root: hash })),
 });
 
 const headerText = text(MAX_HEADER_CHARS);
@@ -181,6 +203,11 @@ interface RawSigned {
   readonly signature: string;
   readonly body?: string;
   readonly rotations?: readonly Rotation[];
+  readonly shown?: ShownHead;
+}
+
+interface RawWelcome extends RawSigned {
+  readonly shown: ShownHead;
 }
 
 /** A field that is left out where it would be empty. */
@@ -189,15 +216,16 @@ function optionally<T extends object>(field: string, without: Shape<T>, withIt: 
 }
 
 const challenge = { frame: exactly('challenge'), protocol: exactly(LINK_PROTOCOL), log: name, nonce };
-const welcome = { frame: exactly('welcome'), header: headerText, signature };
+const welcome = { frame: exactly('welcome'), header: headerText, signature, shown: object<ShownHead>(shownHead) };
 
 const rawDown = tagged<DownFrame | RawSigned>('frame', {
   challenge: optionally<DownFrame | RawSigned>('restorations', object<Extract<DownFrame, { frame: 'challenge' }>>(challenge), object({ ...challenge, restorations: restorationList })),
-  welcome: optionally<DownFrame | RawSigned>('rotations', object<RawSigned>(welcome), object({ ...welcome, rotations: rotationList })),
+  welcome: optionally<DownFrame | RawSigned>('rotations', object<RawWelcome>(welcome), object<RawWelcome>({ ...welcome, rotations: rotationList })),
   snapshot: bodiedShape('snapshot'),
   restrict: bodiedShape('restrict'),
   advance: signedShape('advance'),
   heartbeat: signedShape('heartbeat'),
+  checkpoint: object({ frame: exactly('checkpoint'), ...shownHead }),
   'decisions-ack': object({ frame: exactly('decisions-ack'), boot: name, n: whole() }),
   goodbye: object({ frame: exactly('goodbye'), reason: text(MAX_PROBLEM_CHARS), retryAfterMs: list(whole(), 2) }),
 });
@@ -229,9 +257,10 @@ export function readDown(source: string, verify: Verify, successor?: (rotations:
   if (!isSigned(frame)) return { ok: true, value: frame };
   switch (frame.frame) {
     case 'welcome': {
-      const rotations = frame.rotations ?? [];
+      const { rotations = [], shown } = frame;
+      if (shown === undefined) return invalid('shown', 'is missing');
       const last = rotations.length === 0 || successor === undefined ? ({ ok: true, value: verify } as const) : successor(rotations);
-      return last.ok ? opened(frame, 'welcome', welcomeHeader, last.value, (signed) => ({ ...parts(frame), frame: 'welcome', signed, rotations })) : last;
+      return last.ok ? opened(frame, 'welcome', welcomeHeader, last.value, (signed) => ({ ...parts(frame), frame: 'welcome', signed, rotations, shown })) : last;
     }
     case 'snapshot':
       return bodied(frame, 'snapshot', snapshotHeader, verify, (signed, body) => ({ ...parts(frame), frame: 'snapshot', signed, body }));
@@ -258,13 +287,13 @@ export function readUp(source: string): Read<UpFrame> {
 }
 
 /** The text of a frame that carries no signature. */
-export function plainFrame(frame: Exclude<UpFrame, { frame: 'hello' }> | Extract<DownFrame, { frame: 'challenge' | 'decisions-ack' | 'goodbye' }>): string {
+export function plainFrame(frame: Exclude<UpFrame, { frame: 'hello' }> | Extract<DownFrame, { frame: 'challenge' | 'checkpoint' | 'decisions-ack' | 'goodbye' }>): string {
   return JSON.stringify(frame);
 }
 
-/** The text of a welcome, with the rotations of the plane's key. */
-export function welcomeFrame(header: string, sig: string, rotations: readonly Rotation[]): string {
-  return rotations.length === 0 ? signedFrame('welcome', header, sig) : JSON.stringify({ frame: 'welcome', header, signature: sig, rotations });
+/** The text of a welcome, with the head of the tree and the rotations of the plane's key. */
+export function welcomeFrame(header: string, sig: string, shown: ShownHead, rotations: readonly Rotation[]): string {
+  return JSON.stringify({ frame: 'welcome', header, signature: sig, shown, ...(rotations.length === 0 ? {} : { rotations }) });
 }
 
 /** The text of a signed frame. */

@@ -40,11 +40,20 @@ export const MAX_DECISION_TEXT = 1024;
 export const MAX_NACK_PROBLEMS = 20;
 export const MAX_PROBLEM_CHARS = 1000;
 
+/** A checkpoint with the signatures of two keys, while one replaces the other, has about 400 characters. */
+export const MAX_NOTE_CHARS = 4096;
+/** A tree of 2^53 events needs 54. */
+export const MAX_PROOF_HASHES = 64;
+
 /** The plane says once in this time what the head is, and signs it once for everybody. */
 export const HEARTBEAT_MS = 5_000;
 /** Three missed heartbeats, and the snapshot is no longer known to be current. */
 export const FRESH_MS = 15_000;
 /** Neither end waits longer than this for a sign of life. */
 export const SILENCE_MS = 25_000;
+/** So often a proxy that stays connected is shown the head of the log's tree, where it has grown. */
+export const CHECKPOINT_MS = 60_000;
+/** A proxy that is told of versions that no tree which it was shown has in it waits no longer than this: two and a half times as long. */
+export const SHOWN_WITHIN_MS = 150_000;
 /** A socket that has not said a valid hello by then is closed (W1). */
 export const HELLO_MS = 10_000;
