@@ -60,6 +60,20 @@ describe('following a directory', () => {
     expect(following.status().unrecorded).toBeUndefined();
   });
 
+  it('[F3] records that the directory cannot be seen, and that it can again, once the log takes it', async () => {
+    follow();
+    await until('the first look', () => following.status().state === 'watching');
+    for (const [failed, change] of [[true, () => rmSync(policies, { recursive: true })], [false, () => mkdirSync(policies)]] as const) {
+      full = true;
+      change();
+      await until('the refusal', () => said.at(-1)?.endsWith('not recorded: the disk is full') === true && said.length === (failed ? 1 : 2), 20_000);
+      expect(plane.state().watch.failed).toBe(!failed);
+      full = false;
+      await until('it in the log', () => plane.state().watch.failed === failed, 20_000);
+    }
+    expect(said.map((line) => line.slice(0, 45))).toEqual(['That the directory cannot be watched is not r', 'That the directory is watched again is not re']);
+  });
+
   it('does not count at a start what is in force already', async () => {
     for (const name of ['a.yaml', 'b.yaml']) save(name);
     follow();

@@ -1,11 +1,15 @@
 /** From the policy directory to the log: the watcher's offers are published, and what it cannot see is recorded. */
 import { RENAME_HINT, watchPolicies } from '@portcullis/policy-files';
 import type { WatchStatus } from '@portcullis/policy-files';
-import type { Meta } from './domain/command.ts';
+import type { Command, Meta } from './domain/command.ts';
 import { gitFacts } from './git.ts';
 import { createOffering } from './offering.ts';
 import type { Unrecorded } from './offering.ts';
-import type { Plane } from './plane.ts';
+import type { Executed, Plane } from './plane.ts';
+import { putAgain } from './put-again.ts';
+
+/** What is recorded about the watching itself. */
+type Sight = Extract<Command, { kind: 'watch-failed' | 'watch-recovered' }>;
 
 export interface FollowOptions {
   readonly plane: Plane;
@@ -34,7 +38,11 @@ export function followDirectory({ plane, directory, pollOnly, removals, now, com
   let tellFirst: () => void = () => undefined;
   const first = new Promise<void>((resolve) => (tellFirst = resolve));
   const offering = createOffering({ plane, removals, git: (changed) => gitFacts(directory, changed), now, onPut: () => tellFirst(), complain, onBug });
-  const meta = (): Meta => ({ nowMs: now(), actor: { kind: 'files', id: 'directory' }, auth: { method: 'none', ref: null }, reason: null, idem: null, cause: null });
+  const sights = createSights(plane, now);
+  const see = (sight: Sight): void => {
+    const executed = sights.put(sight);
+    if (!executed.ok) complain(`That the directory ${sight.kind === 'watch-failed' ? 'cannot be watched' : 'is watched again'} is not recorded: ${executed.refusal.message}`);
+  };
   const watcher = watchPolicies({
     directory,
     pollOnly,
@@ -43,9 +51,9 @@ export function followDirectory({ plane, directory, pollOnly, removals, now, com
       return content === undefined ? undefined : { bytes: content.textBytes };
     },
     onOffer: offering.put,
-    onFailed: (problem) => void plane.execute({ kind: 'watch-failed', problem: problem.message }, meta()),
+    onFailed: (problem) => see({ kind: 'watch-failed', problem: problem.message }),
     onAlmost: (id) => complain(`${id} is no policy by its name, and is ignored: ${RENAME_HINT}`),
-    onRecovered: () => void plane.execute({ kind: 'watch-recovered' }, meta()),
+    onRecovered: () => see({ kind: 'watch-recovered' }),
   });
   return {
     first,
@@ -55,7 +63,27 @@ export function followDirectory({ plane, directory, pollOnly, removals, now, com
     },
     close: async () => {
       await watcher.close();
+      sights.stop();
       await offering.close();
     },
+  };
+}
+
+/** Puts what is seen of the directory to the plane, the newest of it again until it is recorded. */
+function createSights(plane: Plane, now: () => number): { readonly put: (sight: Sight) => Executed; readonly stop: () => void } {
+  const meta = (): Meta => ({ nowMs: now(), actor: { kind: 'files', id: 'directory' }, auth: { method: 'none', ref: null }, reason: null, idem: null, cause: null });
+  const attempt = (sight: Sight): Executed => {
+    const executed = plane.execute(sight, meta());
+    if (executed.ok) again.taken();
+    else if (executed.refusal.code === 'unavailable') again.refused(sight);
+    return executed;
+  };
+  const again = putAgain<Sight>(attempt);
+  return {
+    put: (sight) => {
+      again.replace(sight);
+      return attempt(sight);
+    },
+    stop: again.stop,
   };
 }
