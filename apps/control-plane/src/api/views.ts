@@ -154,17 +154,6 @@ export function namesIn(state: PlaneState, events: readonly Recorded[]): Readonl
   return Object.fromEntries(named);
 }
 
-/** Actors listed where a name stands for several. */
-const MAX_LISTED = 10;
-
-/** The id of an operator's token or host that is called so, or whose id begins so; what nobody is called stands for itself. */
-export function actorNamed(state: PlaneState, asked: string): string | { readonly several: readonly string[] } {
-  const known = [...state.operatorTokens.values()].map(({ token, name }) => ({ id: token, name })).concat([...state.hosts.values()].map(({ host, name }) => ({ id: host, name })));
-  if (known.some(({ id }) => id === asked)) return asked;
-  const found = known.filter(({ id, name }) => name === asked || id.startsWith(asked)).map(({ id }) => id);
-  return found.length > 1 ? { several: found.slice(0, MAX_LISTED) } : (found[0] ?? asked);
-}
-
 export function hostViews(state: PlaneState, fleet: Fleet): readonly HostView[] {
   const proxies = fleet.proxies();
   return [...state.hosts.values()].map((host) => {

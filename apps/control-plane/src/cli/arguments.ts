@@ -1,5 +1,6 @@
 /** What people type: durations, labels, versions. Each reader refuses with a sentence that commander shows with the option's name. */
 import { InvalidArgumentError } from 'commander';
+import { EVENT_TYPES } from '../domain/events.ts';
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
@@ -22,6 +23,13 @@ export function moment(text: string): number {
 export function wholeNumber(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Write a whole number.');
   return Number(text);
+}
+
+/** The type of an event, in any case, repeatable. */
+export function eventType(text: string, before: readonly string[] | undefined): readonly string[] {
+  const found = [...EVENT_TYPES].find((type) => type.toLowerCase() === text.toLowerCase());
+  if (found === undefined) throw new InvalidArgumentError(`There is no such type. There are: ${[...EVENT_TYPES].join(', ')}.`);
+  return [...(before ?? []), found];
 }
 
 export function collect(text: string, before: readonly string[] | undefined): readonly string[] {

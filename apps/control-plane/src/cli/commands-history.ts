@@ -1,6 +1,6 @@
 /** Commands about the past, and about the files' changes. */
 import type { Command } from 'commander';
-import { collect, wholeNumber } from './arguments.ts';
+import { collect, eventType, wholeNumber } from './arguments.ts';
 import { confirm, holdList, holdRelease, rollback } from './changes.ts';
 import type { DecisionOptions, RollbackOptions } from './changes.ts';
 import type { ExportOptions, VerifyOptions } from './audit.ts';
@@ -8,7 +8,7 @@ import type { PlaneOptions } from './command.ts';
 import { asking, EXPECT } from './commands-fleet.ts';
 import { logErase, logRestore } from './keeping.ts';
 import type { EraseOptions, RestoreOptions } from './keeping.ts';
-import { diff, log, show } from './log.ts';
+import { diff, log, logOne, show } from './log.ts';
 import type { DiffOptions, LogOptions } from './log.ts';
 import type { Setting } from './program.ts';
 
@@ -20,10 +20,11 @@ export function addHistoryCommands({ program, terminal, exit }: Setting): void {
     .option('--limit <n>', 'so many events (default 20, at most 1000)', wholeNumber)
     .option('--before <seq>', 'events before this one', wholeNumber)
     .option('--from <seq>', 'not further back than this', wholeNumber)
-    .option('--type <name>', 'events of this type only (repeatable)', collect)
+    .option('--type <name>', 'events of this type only (repeatable); a wrong one lists them', eventType)
     .option('--policy <id>', 'about this policy only')
-    .option('--actor <id>', 'by this operator or host only: its id, the beginning of it, or what it is called')
-    .action(async (options: LogOptions) => exit(await log(options, terminal)));
+    .option('--actor <who>', 'by this actor only: a name, an id or its beginning')
+    .argument('[seq]', 'one event, in full', wholeNumber)
+    .action(async (seq: number | undefined, options: LogOptions) => exit(await (seq === undefined ? log(options, terminal) : logOne(seq, options, terminal))));
   asking(program.command('show').description('what was in force at a version, or the text of one of its policies'))
     .argument('<version>', 'a version; another seq means the last version before it', wholeNumber)
     .argument('[policy]', 'a policy id')

@@ -4,13 +4,16 @@ import type { ReachDifferences } from '../domain/reach.ts';
 import type { Recorded } from '../domain/events.ts';
 import type { PolicyInForce, RestrictionInForce } from '../domain/state.ts';
 import type { Restriction } from '@portcullis/policy-core';
-import { show as showAnswer, withPlane } from './command.ts';
+import { complain, fail, print, show as showAnswer, withPlane } from './command.ts';
 import type { PlaneOptions } from './command.ts';
+import type { Connection } from './connection.ts';
+import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import { happening, labelsText, restrictionText, shortId } from './happening.ts';
 import { linesOf, printable } from './printable.ts';
-import { moment, table } from './table.ts';
+import { moment, table, tableRows } from './table.ts';
 import type { Terminal } from './terminal.ts';
+import { wrapped } from './wrap.ts';
 
 export interface LogOptions extends PlaneOptions {
   readonly limit?: number;
@@ -38,6 +41,7 @@ export async function log(options: LogOptions, terminal: Terminal): Promise<Exit
   return withPlane(options, terminal, async (plane) => {
     const { limit = DEFAULT_LIMIT, before, from, type, policy, actor } = options;
     const page = await plane.get<Page>('/v1/log', { limit, before, from, types: type?.join(','), policy, actor });
+    if (page.ok && page.value.events.length === 0 && policy !== undefined) return unmentioned(plane, policy, page.value, options, terminal);
     return showAnswer(page, options, terminal, ({ events, names = {}, next }) => [
       ...(events.length === 0 ? ['Nothing of the kind is recorded.'] : eventLines(events, names)),
       ...(next === null ? [] : [`Older: add --before ${next}`]),
@@ -45,23 +49,48 @@ export async function log(options: LogOptions, terminal: Terminal): Promise<Exit
   });
 }
 
-/** A table without the reasons, each of which gets a line of its own. */
+/** One event, in full. */
+export async function logOne(seq: number, options: LogOptions, terminal: Terminal): Promise<ExitCode> {
+  return withPlane(options, terminal, async (plane) => {
+    const page = await plane.get<Page>('/v1/log', { limit: 1, from: seq, before: seq + 1 });
+    if (!page.ok) return fail(page.failure, options, terminal);
+    const [recorded] = page.value.events;
+    if (recorded === undefined) return complain(EXIT.no, 'not-found', `There is no event ${seq} yet. \`portcullis log\` shows the newest.`, options, terminal);
+    // Frames of problems are the policy language's business, which no other command about the past waits for.
+    const { eventInFull } = await import('./one-event.ts');
+    print(recorded, options, terminal, () => eventInFull(recorded, actorText(recorded, page.value.names ?? {})));
+    return EXIT.ok;
+  });
+}
+
+/** No event was found that speaks of a policy: perhaps there never was one of that name. */
+async function unmentioned(plane: Connection, policy: string, page: Page, options: LogOptions, terminal: Terminal): Promise<ExitCode> {
+  const status = await plane.get<{ readonly policies: readonly { readonly policy: string }[] }>('/v1/status');
+  const inForce = status.ok ? status.value.policies.map((one) => one.policy) : [policy];
+  if (inForce.includes(policy)) return showAnswer({ ok: true, value: page }, options, terminal, () => ['Nothing of the kind is recorded.']);
+  const more = inForce.length > MAX_SUGGESTED ? ` and ${inForce.length - MAX_SUGGESTED} more` : '';
+  return complain(EXIT.no, 'not-found', printable(`Nothing of the kind is recorded of a policy ${policy}. In force are: ${inForce.slice(0, MAX_SUGGESTED).join(', ') || 'none'}${more}.`), options, terminal);
+}
+
+/** More names than that is no help to somebody who looks for a typing error. */
+const MAX_SUGGESTED = 20;
+
+/** A table without the reasons, each of which gets lines of its own. */
 function eventLines(events: readonly Recorded[], names: Names): readonly string[] {
-  const [title, ...lines] = table(
+  const { titles, lines } = tableRows(
     [
       { title: 'seq', cell: (one) => String(one.seq) },
       { title: 'when', cell: (one) => moment(one.atMs) },
       { title: 'who', cell: (one) => actorText(one, names), least: 22 },
-      { title: 'what', cell: (one) => happening(one), least: 30 },
+      { title: 'what', cell: (one) => happening(one), least: 40, wraps: true },
     ],
     events,
   );
-  return [title ?? '', ...lines.flatMap((line, index) => [line, ...reasonLine(events[index])])];
+  return [titles, ...events.flatMap((one, index) => [...(lines[index] ?? []), ...reasonLine(one)])];
 }
 
-function reasonLine(recorded: Recorded | undefined): readonly string[] {
-  if (recorded === undefined || (recorded.reason === null && !recorded.reasonErased)) return [];
-  return [`       because ${recorded.reasonErased ? '(erased)' : (recorded.reason ?? '')}`];
+function reasonLine({ reason, reasonErased }: Recorded): readonly string[] {
+  return reason === null && !reasonErased ? [] : wrapped(`       because ${reasonErased ? '(erased)' : (reason ?? '')}`);
 }
 
 function actorText({ actor }: Recorded, names: Names): string {
@@ -92,7 +121,7 @@ export async function show(version: number, policy: string | undefined, options:
 function versionLines({ version, note, event, names = {}, policies, restrictions }: VersionView): readonly string[] {
   return [
     ...(note === null ? [] : [note]),
-    `version ${version}, ${moment(event.atMs)}, by ${actorText(event, names)}: ${happening(event)}`,
+    ...wrapped(`version ${version}, ${moment(event.atMs)}, by ${actorText(event, names)}: ${happening(event)}`),
     ...reasonLine(event),
     ...(policies.length === 0 ? ['No policies were in force.'] : []),
     ...table(
@@ -105,7 +134,7 @@ function versionLines({ version, note, event, names = {}, policies, restrictions
       ],
       policies,
     ),
-    ...restrictions.map(({ restriction }) => `restriction ${restriction.id}: denies ${restrictionText(restriction)}. Reason: ${restriction.reason}`),
+    ...restrictions.flatMap(({ restriction }) => wrapped(`restriction ${restriction.id}: denies ${restrictionText(restriction)}. Reason: ${restriction.reason}`)),
   ];
 }
 

@@ -1,14 +1,18 @@
 /** Tables that fit a terminal. */
 import { printable, shorten } from './printable.ts';
-import { WIDTH } from './wrap.ts';
+import { WIDTH, wrapped } from './wrap.ts';
 
 const GAP = '  ';
+/** How far in a wrapped cell goes on, at most: a path of a policy fits beside it unbroken. */
+const MAX_HANGING = 30;
 
 export interface Column<Row> {
   readonly title: string;
   readonly cell: (row: Row) => string;
   /** The column gives way to the others down to this many characters; without it, it never shrinks. */
   readonly least?: number;
+  /** For the last column: what is too long goes on in further lines below it, instead of being cut off. */
+  readonly wraps?: true;
 }
 
 /**
@@ -17,15 +21,20 @@ export interface Column<Row> {
  */
 export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): readonly string[] {
   if (rows.length === 0) return [];
+  const { titles, lines } = tableRows(columns, rows);
+  return [titles, ...lines.flat()];
+}
+
+/** The same, with each row's lines by themselves. */
+export function tableRows<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): { readonly titles: string; readonly lines: readonly (readonly string[])[] } {
   const cells = rows.map((row) => columns.map((column) => printable(column.cell(row))));
-  const natural = columns.map((column, index) => Math.max(column.title.length, ...cells.map((line) => length(line[index] ?? ''))));
+  // Spread over arguments, a fleet of proxies would be too many of them.
+  const natural = columns.map((column, index) => cells.reduce((most, line) => Math.max(most, length(line[index] ?? '')), column.title.length));
   const widths = fit(columns, natural);
-  return [columns.map((column) => column.title), ...cells].map((line) =>
-    line
-      .map((cell, index) => pad(shorten(cell, widths[index] ?? 0), widths[index] ?? 0))
-      .join(GAP)
-      .trimEnd(),
-  );
+  const whole = (index: number): boolean => columns[index]?.wraps === true;
+  const joined = (line: readonly string[]): string => line.map((cell, index) => (whole(index) ? cell : pad(shorten(cell, widths[index] ?? 0), widths[index] ?? 0))).join(GAP).trimEnd();
+  const start = Math.min(MAX_HANGING, widths.slice(0, -1).reduce((sum, width) => sum + width + GAP.length, 0));
+  return { titles: joined(columns.map(({ title }) => title)), lines: cells.map((line) => (columns.at(-1)?.wraps === true ? wrapped(joined(line), WIDTH, start) : [joined(line)])) };
 }
 
 function fit<Row>(columns: readonly Column<Row>[], natural: readonly number[]): readonly number[] {

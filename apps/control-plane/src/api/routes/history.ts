@@ -10,11 +10,12 @@ import type { Regime } from '../../domain/reach.ts';
 import type { Plane } from '../../plane.ts';
 import { answer, refuse } from '../answer.ts';
 import { declare } from '../declare.ts';
+import { namedActor } from '../named-actor.ts';
 import type { Api, ApiParts } from '../parts.ts';
 import { resolveVersion } from '../resolve.ts';
 import type { ResolvedVersion } from '../resolve.ts';
 import { name, whole } from '../shapes.ts';
-import { actorNamed, eventView, namesIn } from '../views.ts';
+import { eventView, namesIn } from '../views.ts';
 
 const DEFAULT_PAGE = 100;
 /** A page of events stays below a megabyte or so. */
@@ -30,24 +31,26 @@ const logQuery = z.object({
   /** Names of event types, separated by commas. */
   types: name.optional(),
   policy: name.optional(),
+  /** An id, an unmistakable beginning of one, or a name. */
   actor: name.optional(),
 });
 
 export function addHistory(api: Api, parts: ApiParts): void {
   const { plane } = parts;
   declare(api, { method: 'get', path: '/v1/log', action: 'read', summary: 'Events, newest first', answers: '`events`, `names` of those who did them by id, and `next`: what to pass as `before` for the next page, null at the end.', query: logQuery }, ({ query }) => {
-    const { limit, before, from, types, policy } = query;
-    const unknown = types?.split(',').find((type) => !EVENT_TYPES.has(type));
+    const { limit, before, from, types: given, policy, actor: asked } = query;
+    const types = given?.split(',');
+    const unknown = types?.find((type) => !EVENT_TYPES.has(type));
     if (unknown !== undefined) return refuse('invalid', `There is no event type ${JSON.stringify(unknown)}. These there are: ${[...EVENT_TYPES].join(', ')}.`);
-    const actor = query.actor === undefined ? undefined : actorNamed(plane.state(), query.actor);
-    if (typeof actor === 'object') return refuse('invalid', `${JSON.stringify(query.actor)} is not one actor but several: ${actor.several.join(', ')}. Give one id.`);
+    const actor = asked === undefined ? undefined : namedActor(plane.state(), asked);
+    if (actor?.ok === false) return refuse('invalid', actor.message);
     const events = plane.history.read({
       limit,
       ...(before === undefined ? {} : { before }),
       ...(from === undefined ? {} : { from }),
-      ...(types === undefined ? {} : { types: types.split(',') }),
+      ...(types === undefined ? {} : { types }),
       ...(policy === undefined ? {} : { policy }),
-      ...(actor === undefined ? {} : { actor }),
+      ...(actor === undefined ? {} : { actor: actor.id }),
     });
     const last = events.at(-1);
     const next = events.length === limit && last !== undefined && last.seq > (from ?? 0) ? last.seq : null;
