@@ -48,6 +48,8 @@ interface Row {
   readonly cpuUsPerCall: number;
   readonly bigMs: Readonly<Record<string, number>>;
   readonly startMs: number;
+  /** Of the path's own process until the first answer: says more than the clock where the machine is busy. */
+  readonly startCpuMs: number;
   readonly idleMb: number;
 }
 
@@ -107,7 +109,8 @@ async function measure(commands: readonly PathCommand[], paths: readonly OpenPat
       callsPerSecond: Math.round(median(mine.perSecond)),
       cpuUsPerCall: median(mine.cpu),
       bigMs: Object.fromEntries(Object.keys(BIG).map((size) => [size, median(big.get(`${name} ${size}`) ?? [])])),
-      startMs: median(starts.get(name) ?? []),
+      startMs: median((starts.get(name) ?? []).map(({ ms }) => ms)),
+      startCpuMs: median((starts.get(name) ?? []).map(({ cpuMs }) => cpuMs)),
       idleMb: idle[index] ?? Number.NaN,
     };
   });
@@ -152,12 +155,17 @@ async function measureBig(paths: readonly OpenPath[]): Promise<ReadonlyMap<strin
   return times;
 }
 
-async function measureStarts(commands: readonly PathCommand[]): Promise<ReadonlyMap<string, readonly number[]>> {
-  const times = new Map<string, number[]>();
+interface Start {
+  readonly ms: number;
+  readonly cpuMs: number;
+}
+
+async function measureStarts(commands: readonly PathCommand[]): Promise<ReadonlyMap<string, readonly Start[]>> {
+  const times = new Map<string, Start[]>();
   for (let at = 0; at < STARTS; at += 1) {
     for (const command of shuffled(commands)) {
       const { path, startMs } = await openPath(command);
-      times.set(command.name, [...(times.get(command.name) ?? []), startMs]);
+      times.set(command.name, [...(times.get(command.name) ?? []), { ms: startMs, cpuMs: path.cpuUs() / 1000 }]);
       await path.close();
     }
   }
@@ -190,11 +198,11 @@ function print(rows: readonly Row[], together: number): void {
   const ratio = (value: number, floor: number | undefined): string => (floor === undefined ? '-' : `x${round(value / floor)}`);
   console.log(`stdio; ${ROUNDS} rounds of ${SEQUENTIAL} calls one by one and ${CONCURRENT} with ${IN_FLIGHT} in flight; ratios are to the byte pipe\n`);
   printTable(
-    ['path', 'p50 ms', 'added µs', 'ratio', 'calls/s', 'CPU µs/call', ...Object.keys(BIG).flatMap((size) => [`${size} ms`, 'ratio']), 'start ms', 'ratio', 'idle MB', 'ratio'],
+    ['path', 'p50 ms', 'added µs', 'ratio', 'calls/s', 'CPU µs/call', ...Object.keys(BIG).flatMap((size) => [`${size} ms`, 'ratio']), 'start ms', 'ratio', 'CPU ms', 'idle MB', 'ratio'],
     rows.map((row) => [
       row.name, row.p50Ms.toFixed(3), row.addedUs.toFixed(0), ratio(row.addedUs, pipe?.addedUs), String(row.callsPerSecond), row.cpuUsPerCall.toFixed(1),
       ...Object.keys(BIG).flatMap((size) => [(row.bigMs[size] ?? Number.NaN).toFixed(1), ratio(row.bigMs[size] ?? Number.NaN, pipe?.bigMs[size])]),
-      row.startMs.toFixed(0), ratio(row.startMs, pipe?.startMs), row.idleMb.toFixed(0), ratio(row.idleMb, pipe?.idleMb),
+      row.startMs.toFixed(0), ratio(row.startMs, pipe?.startMs), row.startCpuMs.toFixed(0), row.idleMb.toFixed(0), ratio(row.idleMb, pipe?.idleMb),
     ]),
   );
   console.log(`\nTwo counting processes at once, on one SQLite file: ${together} calls/s together.`);

@@ -12,7 +12,7 @@ import { eventLoop } from '../timers.ts';
 import { makeBackoff } from './backoff.ts';
 import { afterLoss, SLOW_REASONS } from './link-state.ts';
 import type { LinkState } from './link-state.ts';
-import { noteState, say, sayHeld, staleNow } from './live.ts';
+import { inForce, noteState, say, sayHeld, staleNow } from './live.ts';
 import type { Connection, LinkOptions, Live } from './live.ts';
 import { take } from './take.ts';
 import { refuseHistory } from './tree.ts';
@@ -43,6 +43,8 @@ const BEAT_MS = linkLimits.HEARTBEAT_MS;
 const STALE_WRITE_MS = 30_000;
 /** A connection that lasts this long ends the growing of waits. */
 const STABLE_MS = 60_000;
+/** About as long as a server takes to start and to answer `initialize`. */
+const LOAD_AFTER_MS = 100;
 /** What the welcome must repeat: nobody guesses it, nobody sees it twice. */
 const NONCE_BYTES = 32;
 /** Frames that may wait while one is being stored, before no more is read. */
@@ -73,7 +75,9 @@ export function startLink(options: LinkOptions): Link {
   // Whoever starts after this process was killed counts from here.
   writeStale(live);
   const beats = [timers.every(BEAT_MS, () => beat(live)), timers.every(STALE_WRITE_MS, () => writeStale(live))];
-  connect(live);
+  // Where something is in force already, the agent's first calls need not wait until a socket is loaded.
+  if (options.open === undefined && inForce(options, options.state) !== null) live.retry = timers.after(LOAD_AFTER_MS, () => connect(live));
+  else connect(live);
   return {
     staleMs: () => staleNow(live),
     status: () => {
