@@ -13,7 +13,9 @@ const VECTORS = JSON.parse(readFileSync(join(import.meta.dirname, 'vectors/libya
 
 function read(text: string): Tree | null {
   const decoded = decodeSource(new TextEncoder().encode(text));
-  const tree = decoded.ok ? readYaml(decoded.text, collectFindings('vector.yaml', decoded.text)) : null;
+  const findings = collectFindings('vector.yaml', decoded.text);
+  const read = decoded.ok ? readYaml(decoded.text, findings) : null;
+  const tree = findings.failed ? null : read;
   // A policy is a mapping; anything else is refused one step later.
   return tree?.root?.kind === 'map' ? treeOf(tree.root) : null;
 }

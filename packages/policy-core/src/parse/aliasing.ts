@@ -55,10 +55,10 @@ interface Counting {
   chain: number;
 }
 
-/** Reports a document that yaml.v3 would not decode for Intercept. No alias may contain itself. The count ends the work: what is not aliased is bounded by the text. */
-export function checkAliasing(root: ParsedNode, targets: AliasTargets, findings: Findings): void {
+/** Reports a document that yaml.v3 would not decode for Intercept, and returns whether it would. No alias may contain itself. The count ends the work: what is not aliased is bounded by the text. */
+export function checkAliasing(root: ParsedNode, targets: AliasTargets, findings: Findings): boolean {
   // The document itself counts for one.
-  decode(root, DOCUMENT, null, { targets, findings, decoded: 1, aliased: 0, aliasesAbove: 0, chain: 0 });
+  return decode(root, DOCUMENT, null, { targets, findings, decoded: 1, aliased: 0, aliasesAbove: 0, chain: 0 });
 }
 
 /** Counts a node and what is decoded below it. `merged` are the keys that a merge has seen. Returns false where there is nothing more to find out. */

@@ -3,7 +3,7 @@ import { compileHostIn } from '../evaluate/host-in.ts';
 import { compilePathWithin } from '../evaluate/path-within.ts';
 import { MAX_GLOB_LENGTH } from '../glob.ts';
 import { OPERATORS } from '../policy.ts';
-import type { Condition, Operator, PolicyValue } from '../policy.ts';
+import type { Condition, Operator, PolicyValue, Position } from '../policy.ts';
 import { quote } from '../problem.ts';
 import type { ProblemCode } from '../problem.ts';
 import { compileRegex } from '../regex.ts';
@@ -30,6 +30,20 @@ const CONTEXT_PATHS = ['proxy.server', 'client.name', 'time.hour', 'time.weekday
 /** Reads the conditions under a key; what could not be read has been reported and is left out. */
 export function readConditions(rule: MapNode, key: string, regexes: Regexes, findings: Findings): readonly Condition[] {
   return itemsOf(rule, key).flatMap((item) => (item.kind === 'map' ? readCondition(item, regexes, findings) : []));
+}
+
+/** A path that conditions ask for, with the place of its condition. */
+export interface AskedPath {
+  readonly path: string;
+  readonly at: Position;
+}
+
+/** The paths of the conditions under a key, also of those that something else is wrong with. */
+export function pathsOf(rule: MapNode, key: string, findings: Findings): readonly AskedPath[] {
+  return itemsOf(rule, key).flatMap((item) => {
+    const path = item.kind === 'map' ? textOf(item, 'path') : null;
+    return path === null ? [] : [{ path, at: findings.at(item.offset) }];
+  });
 }
 
 function readCondition(node: MapNode, regexes: Regexes, findings: Findings): readonly Condition[] {

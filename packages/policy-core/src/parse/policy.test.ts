@@ -314,7 +314,7 @@ describe('bytes', () => {
     ['a question mark before a space at the end', bytes(HEAD, 'hide: [a? , b]'), '2:9 YAML_SYNTAX'],
     ['a tab in the indentation of a block', bytes(HEAD, 'description: |\n  x\n \t\n'), '4:2 YAML_SYNTAX'],
     ['a key that is not on one line with its colon', bytes(HEAD, 'tools: {"a"\n  : }'), '2:9 YAML_SYNTAX'],
-    ['a complex key', bytes(HEAD, 'tools:\n  ? a\n  : x'), '3:3 TYPE'],
+    ['a complex key', bytes(HEAD, 'tools:\n  ? a\n  : {}'), '3:3 TYPE'],
     ['a quote that an escape cannot close', bytes(HEAD, 'description: "\\"\nhide: ["a"]'), '2:14 YAML_SYNTAX'],
     ['a text that goes on behind its quote', bytes(HEAD, 'description: "a"b'), '2:17 YAML_SYNTAX'],
     ['a directive', bytes('%YAML 1.1\n---\n', HEAD), '1:1 YAML_SYNTAX'],
@@ -330,6 +330,15 @@ describe('bytes', () => {
     ['a key missing', bytes(HEAD, 'tools: { : x }'), '2:9 TYPE'],
   ])('are refused with %s', (_what, text, place) => {
     expect(places(text)).toEqual([place]);
+  });
+
+  it('have all that is wrong with them told at once, also beside what is no good YAML', () => {
+    const text = `${HEAD}default: maybe\ndescription: !mine x\nhide: [get_?, "", ""]\ntools:\n  t: { rules: [{ name: r, name: s, conditions: [{ path: arg.a, op: eq, value: 1 }] }], 5: x }\n  : {}\n---\nversion: "1"\n`;
+    expect(places(text)).toEqual(['2:10 DEFAULT', '3:20 YAML_TAG', '4:12 YAML_SYNTAX', '4:15 HIDE', '4:19 HIDE', '6:27 YAML_DUPLICATE_KEY', '6:57 PATH', '6:88 UNKNOWN_KEY', '7:1 TYPE', '9:1 YAML_SEVERAL_DOCUMENTS']);
+  });
+
+  it('have a counter that nothing declares told beside an operator that is none', () => {
+    expect(places(`${HEAD}hide: ["", ""]\ntools: { t: { rules: [{ name: r, conditions: [{ path: state.t.c, op: is, value: 1 }] }] } }\n`)).toEqual(['2:8 HIDE', '2:12 HIDE', '3:48 COUNTER_UNKNOWN', '3:71 OPERATOR']);
   });
 
   it('are limited in size, depth and what aliases make of them', () => {

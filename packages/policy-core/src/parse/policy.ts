@@ -98,7 +98,7 @@ function readNames(document: MapNode, key: 'hide' | 'read_only', findings: Findi
     const { text, offset } = item;
     if (isBlank(text)) findings.error('HIDE', offset, `an entry of \`${key}\` must not be empty: remove it`);
     else if (text.length > MAX_GLOB_LENGTH) findings.error('GLOB', offset, `a name or glob may have ${MAX_GLOB_LENGTH} characters, not ${text.length}`);
-    if (seen.has(text)) findings.error('HIDE', offset, `\`${key}\` has a duplicate entry ${quote(text)}: remove it`);
+    else if (seen.has(text)) findings.error('HIDE', offset, `\`${key}\` has a duplicate entry ${quote(text)}: remove it`);
     seen.add(text);
     names.push({ name: text, at: findings.at(offset) });
   }

@@ -25,7 +25,7 @@ export function checkReferences(tools: readonly ReadEntry[], others: readonly (r
     pathsElsewhere: pathsOf(others.flat()),
     paths: pathsOf(everywhere),
   };
-  for (const { path, at } of everywhere.flatMap((entry) => entry.rules).flatMap((rule) => rule.conditions)) {
+  for (const { path, at } of everywhere.flatMap((entry) => entry.rules).flatMap((rule) => rule.asks)) {
     if (!path.startsWith('state.') || isDeclared(path, declared)) continue;
     if (path.split('.').length < 3) {
       findings.warnAt('COUNTER_UNKNOWN', at, `${quote(path)} reads a counter that nothing counts, so it is always 0: write \`state.<entry>.<counter>\``);

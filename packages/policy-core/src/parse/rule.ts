@@ -1,8 +1,8 @@
 /** One rule: its parts read, its shorthands expanded, what contradicts itself refused. */
 import { ACTIONS, MODES } from '../schema/tables.ts';
 import type { Condition, Counter, Mode, Position, Rule } from '../policy.ts';
-import { readConditions } from './condition.ts';
-import type { Regexes } from './condition.ts';
+import { pathsOf, readConditions } from './condition.ts';
+import type { AskedPath, Regexes } from './condition.ts';
 import type { Misspelt } from './conform.ts';
 import { rateCounter, readRateLimit, readSpendLimit, readState, limitFrom, scopeOf } from './counters.ts';
 import type { RateLimit } from './counters.ts';
@@ -30,8 +30,8 @@ export interface ReadRule {
   readonly declares: string | null;
   /** Where the counter is declared. */
   readonly counterAt: number;
-  /** Conditions as written, whatever else is wrong with the rule, for the check of references. */
-  readonly conditions: readonly Condition[];
+  /** What its conditions ask for, whatever else is wrong with the rule, for the check of references. */
+  readonly asks: readonly AskedPath[];
   /** Null where the rule is too broken to be one; the reasons have been reported. */
   readonly rule: Rule | null;
 }
@@ -63,7 +63,7 @@ export function readRule(node: MapNode, context: RuleContext): ReadRule {
           counter: counter?.from === 'state' ? { ...counter, limit: limitFrom(conditions, own) } : counter,
           onDeny: message ?? (rate === null ? null : `Rate limit of ${rate.count} per ${rate.window} reached. Try again later.`),
         };
-  return { declares: declaredName(node, counter), counterAt: counterPlace(node), conditions: [...when, ...conditions], rule };
+  return { declares: declaredName(node, counter), counterAt: counterPlace(node), asks: [...pathsOf(node, 'when', findings), ...(conditions === written ? pathsOf(node, 'conditions', findings) : conditions)], rule };
 }
 
 /** A rate limit goes with nothing that Intercept refuses beside it; a rule has one counter. Returns whether it is unusable. */

@@ -80,7 +80,7 @@ function statedCounter(rule: ReturnType<typeof itemsOf>[number]): readonly strin
 /** `name: deny` is short for one rule that denies. */
 function shorthandDeny(kind: SectionKind, offset: number, { findings, policyMode }: SectionContext): ReadRule {
   const rule: Rule = { name: `(${kind} denied)`, at: findings.at(offset), action: 'deny', mode: policyMode, when: [], conditions: [], counter: null, onDeny: null };
-  return { declares: null, counterAt: offset, conditions: [], rule };
+  return { declares: null, counterAt: offset, asks: [], rule };
 }
 
 function checkPattern(pattern: string, offset: number, kind: SectionKind, findings: Findings): void {

@@ -28,26 +28,31 @@ interface Building {
   /** Nodes as written, and aliases among them. */
   nodes: number;
   aliases: number;
+  /** An alias or a merge brings in nothing, itself, or too much: what is missing for that is not to be told. */
+  lost: boolean;
   /** Pairs that merge keys brought in, over all mappings: a short text can ask for very many. */
   merged: number;
 }
 
-/** Builds the tree, or returns null after reporting why there is none. `text` is what the document was composed from. */
+/**
+ * Builds the tree, or returns null after reporting why there is none. `text` is what the document was composed from. There is one without the keys, tags
+ * and merges that are reported; not where an alias means nothing, nor where there is too much of it.
+ */
 export function buildTree(document: Document.Parsed, text: string, findings: Findings): { readonly root: Node | null } | null {
   if (document.contents === null) return { root: null };
-  const building: Building = { text, findings, anchors: new Map(), anchored: new Map(), targets: new Map(), nodes: 0, aliases: 0, merged: 0 };
+  const building: Building = { text, findings, anchors: new Map(), anchored: new Map(), targets: new Map(), nodes: 0, aliases: 0, lost: false, merged: 0 };
   const root = build(document.contents, building);
-  if (!findings.failed) checkSize(root, building);
-  if (!findings.failed && building.aliases > 0) checkAliasing(document.contents, building.targets, findings);
-  return findings.failed ? null : { root };
+  if (building.lost || !isBounded(root, building)) return null;
+  return building.aliases > 0 && !checkAliasing(document.contents, building.targets, findings) ? null : { root };
 }
 
 /** Without aliases the nodes were counted and the depth was bounded while the text was read; with them both can explode. */
-function checkSize(root: Node, { nodes, aliases, findings }: Building): void {
+function isBounded(root: Node, { nodes, aliases, findings }: Building): boolean {
   const size = measure(root, new Map());
   if (size.depth > MAX_DEPTH) findings.error('YAML_TOO_DEEP', root.offset, `collections are nested deeper than ${MAX_DEPTH} levels`);
   if (nodes > MAX_NODES) findings.error('YAML_TOO_LARGE', root.offset, `the document has more than ${MAX_NODES} values: split it into several policies`);
   else if (aliases > 0 && size.nodes > MAX_NODES) findings.error('YAML_ALIAS', root.offset, `the document has more than ${MAX_NODES} values after its aliases are followed: write less by alias, or split the policy`);
+  return size.depth <= MAX_DEPTH && nodes <= MAX_NODES && (aliases === 0 || size.nodes <= MAX_NODES);
 }
 
 /** Size and depth with aliases followed. */
@@ -103,6 +108,7 @@ function followAlias(alias: Alias.Parsed, building: Building): Node {
   if (written !== undefined) building.targets.set(alias, written);
   if (target !== undefined && target !== UNFINISHED) return target;
   const why = target === UNFINISHED ? 'stands inside what it refers to' : 'refers to nothing: no anchor of that name stands before it';
+  building.lost = true;
   building.findings.error('YAML_ALIAS', offset, `the alias ${quote(alias.source)} ${why}`);
   return emptyAt(offset);
 }
@@ -200,11 +206,13 @@ function applyMerge(pairs: Map<string, Pair>, ownKeys: ReadonlySet<string>, merg
   const sources = merge.value.kind === 'list' && !isAlias(merge.written) ? merge.value.items : [merge.value];
   for (const source of sources) {
     if (source.kind !== 'map') {
+      building.lost = true;
       building.findings.error('YAML_MERGE', merge.offset, 'a merge key (`<<`) needs a mapping, or a list of mappings');
       continue;
     }
     building.merged += source.pairs.size;
     if (building.merged > MAX_NODES) {
+      building.lost = true;
       building.findings.error('YAML_ALIAS', merge.offset, `merge keys bring in more than ${MAX_NODES} values: write rules out, or split the policy`);
       return;
     }

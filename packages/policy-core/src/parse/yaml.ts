@@ -16,30 +16,38 @@ const MAX_LEXEMES = 500_000;
 /** The parser's stack holds a few tokens for each level of nesting. */
 const MAX_STACK = 4 * MAX_DEPTH;
 
-/** Returns the root (null = an empty document), or null after reporting why there is none. */
+/**
+ * Returns the root (null = an empty document), or null after reporting why there is none. There may be one in spite of what is reported (a key that
+ * stands twice, a spelling that readers disagree about), so that its author learns at once what else is wrong.
+ */
 export function readYaml(text: string, findings: Findings): { readonly root: Node | null } | null {
-  const documents = composeGuarded(text, findings);
-  const [document, second] = documents;
+  const composed = composeGuarded(text, findings);
+  const [document, second] = composed?.documents ?? [];
   if (document !== undefined) for (const fault of document.errors.filter(({ pos }) => !findings.hasError(pos[0]))) report(fault, findings);
   if (second !== undefined) {
     findings.error('YAML_SEVERAL_DOCUMENTS', startOf(second), 'a second document starts here: a policy file is one document; put the other into a file of its own');
   }
-  if (findings.failed) return null;
+  if (composed === null || (document !== undefined && document.errors.length > 0)) return null;
   return document === undefined ? { root: null } : buildTree(document, text, findings);
 }
 
+interface Composed {
+  /** At most two: the text is not read on behind the beginning of a second one. */
+  readonly documents: readonly Document.Parsed[];
+}
+
 /** The library reports faults and does not throw them; should it ever, the text is at fault and not the process. */
-function composeGuarded(text: string, findings: Findings): readonly Document.Parsed[] {
+function composeGuarded(text: string, findings: Findings): Composed | null {
   try {
     return compose(text, findings);
   } catch (error) {
     findings.error('YAML_SYNTAX', 0, `the text cannot be read as YAML: ${error instanceof Error ? error.message : String(error)}`);
-    return [];
+    return null;
   }
 }
 
-/** The documents of a text, or as many as there were before a limit was reported. */
-function compose(text: string, findings: Findings): readonly Document.Parsed[] {
+/** The documents of a text; null after reporting what cannot be read on. */
+function compose(text: string, findings: Findings): Composed | null {
   const parser = new Parser();
   const composer = new Composer({ schema: 'failsafe', resolveKnownTags: false, uniqueKeys: false, prettyErrors: false, logLevel: 'silent' });
   const documents: Document.Parsed[] = [];
@@ -47,11 +55,13 @@ function compose(text: string, findings: Findings): readonly Document.Parsed[] {
     // Without a forced document, all that is composed comes from tokens, and so is a parsed one.
     for (const document of composed) documents.push(document as Document.Parsed);
   };
+  let directive = false;
   /** Returns whether there is any reason to read on. */
   const take = (tokens: Iterable<CST.Token>): boolean => {
     for (const token of tokens) {
       if (token.type === 'directive') {
         findings.error('YAML_SYNTAX', token.offset, 'a directive (a line that begins with `%`): policies are read without any; remove the line');
+        directive = true;
         return false;
       }
       add(composer.next(token));
@@ -63,19 +73,19 @@ function compose(text: string, findings: Findings): readonly Document.Parsed[] {
   for (const lexeme of new Lexer().lex(text)) {
     if (++lexemes > MAX_LEXEMES) {
       findings.error('YAML_TOO_LARGE', parser.offset, `the text has more than ${MAX_LEXEMES} pieces: split it into several policies`);
-      return [];
+      return null;
     }
     watch(lexeme, parser.offset);
-    if (!take(parser.next(lexeme))) return documents;
+    if (!take(parser.next(lexeme))) return directive ? null : { documents };
     if (parser.stack.length > MAX_STACK) return tooDeep(parser.offset, findings);
   }
   if (take(parser.end())) add(composer.end(false));
-  return documents;
+  return directive ? null : { documents };
 }
 
-function tooDeep(offset: number, findings: Findings): readonly [] {
+function tooDeep(offset: number, findings: Findings): null {
   findings.error('YAML_TOO_DEEP', offset, `collections are nested deeper than ${MAX_DEPTH} levels`);
-  return [];
+  return null;
 }
 
 function startOf(document: Document.Parsed): number {
