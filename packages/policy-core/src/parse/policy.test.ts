@@ -338,7 +338,7 @@ describe('bytes', () => {
   });
 
   it('have a counter that nothing declares told beside an operator that is none', () => {
-    expect(places(`${HEAD}hide: ["", ""]\ntools: { t: { rules: [{ name: r, conditions: [{ path: state.t.c, op: is, value: 1 }] }] } }\n`)).toEqual(['2:8 HIDE', '2:12 HIDE', '3:48 COUNTER_UNKNOWN', '3:71 OPERATOR']);
+    expect(places(`${HEAD}hide: ["", ""]\ntools: { t: { rules: [{ name: r, conditions: [{ path: state.t.c, op: is, value: 1 }] }] } }\n`)).toEqual(['2:8 HIDE', '2:12 HIDE', '3:47 COUNTER_UNKNOWN', '3:70 OPERATOR']);
   });
 
   it('are limited in size, depth and what aliases make of them', () => {

@@ -55,18 +55,16 @@ function compose(text: string, findings: Findings): Composed | null {
     // Without a forced document, all that is composed comes from tokens, and so is a parsed one.
     for (const document of composed) documents.push(document as Document.Parsed);
   };
-  let directive = false;
-  /** Returns whether there is any reason to read on. */
-  const take = (tokens: Iterable<CST.Token>): boolean => {
+  /** `enough` where a second document has begun; `refused` after reporting what cannot be read on. */
+  const take = (tokens: Iterable<CST.Token>): 'more' | 'enough' | 'refused' => {
     for (const token of tokens) {
       if (token.type === 'directive') {
         findings.error('YAML_SYNTAX', token.offset, 'a directive (a line that begins with `%`): policies are read without any; remove the line');
-        directive = true;
-        return false;
+        return 'refused';
       }
       add(composer.next(token));
     }
-    return documents.length < 2;
+    return documents.length < 2 ? 'more' : 'enough';
   };
   const watch = watchAgreement(findings);
   let lexemes = 0;
@@ -76,11 +74,13 @@ function compose(text: string, findings: Findings): Composed | null {
       return null;
     }
     watch(lexeme, parser.offset);
-    if (!take(parser.next(lexeme))) return directive ? null : { documents };
+    const taken = take(parser.next(lexeme));
+    if (taken !== 'more') return taken === 'refused' ? null : { documents };
     if (parser.stack.length > MAX_STACK) return tooDeep(parser.offset, findings);
   }
-  if (take(parser.end())) add(composer.end(false));
-  return directive ? null : { documents };
+  const taken = take(parser.end());
+  if (taken === 'more') add(composer.end(false));
+  return taken === 'refused' ? null : { documents };
 }
 
 function tooDeep(offset: number, findings: Findings): null {
