@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import Database from 'better-sqlite3';
 import { proveIdentity } from '@portcullis/policy-core';
 import { createApi } from '../../apps/control-plane/src/api/api.ts';
 import { makeToken } from '../../apps/control-plane/src/api/operator-token.ts';
@@ -31,6 +32,8 @@ export interface ApiWorld {
   save(files: Readonly<Record<string, string | null>>): Promise<void>;
   /** A request with a role's token; a body makes it JSON. */
   ask(role: Role | null, method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
+  /** Another program begins to write into log.db, and is in no hurry. */
+  holdLog(): { release(): void };
   close(): void;
 }
 
@@ -113,6 +116,11 @@ export function openApi(): ApiWorld {
         ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       });
       return { status: response.status, headers: response.headers, body: (await response.json()) as Record<string, unknown> };
+    },
+    holdLog: () => {
+      const db = new Database(join(directory, 'data', 'log.db'));
+      db.exec('BEGIN IMMEDIATE');
+      return { release: () => void db.close() };
     },
     close: () => {
       plane.close();

@@ -94,7 +94,7 @@ export function createWriter({ log, history, keyring, random, ballast, onBug, cl
       return carryOut(command, meta);
     } catch (error) {
       if (isFull(error)) return unavailable(`the disk of the data directory is full, so nothing was recorded: make room and ask again; ${ballast.lies() ? 'restrictions are still accepted' : 'there is no ballast left, so restrictions are refused as well'}`);
-      if (isBusy(error)) return unavailable('another program holds log.db (a backup, perhaps), so nothing was recorded: ask again');
+      if (isBusy(error)) return { ok: false, refusal: { code: 'unavailable', message: 'another program holds log.db (a backup, perhaps), so nothing was recorded: ask again', soon: true } };
       if (!isDiskFailure(error)) throw error;
       // A page that failed to reach the disk may read back as if it had: only a restart finds out what is there.
       broken = `the log cannot be written (${error instanceof Error ? error.message : String(error)}): what is in force stays in force; put that right and restart the plane`;

@@ -34,6 +34,9 @@ const STATUS: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   unavailable: 503,
 };
 
+/** The least that `Retry-After` can say. */
+const SOON_SECONDS = 1;
+
 /** An error as a response. `retryAfterSeconds` is set where waiting helps. */
 export function refuse(code: ErrorCode, message: string, retryAfterSeconds?: number): Response {
   const headers: Record<string, string> = { 'content-type': 'application/json', 'cache-control': 'no-store' };
@@ -43,7 +46,7 @@ export function refuse(code: ErrorCode, message: string, retryAfterSeconds?: num
 }
 
 export function refusal(refused: Refusal): Response {
-  return refuse(refused.code, refused.message);
+  return refuse(refused.code, refused.message, refused.soon === true ? SOON_SECONDS : undefined);
 }
 
 /** A body that says yes. */

@@ -280,6 +280,20 @@ describe('what operators decide', () => {
     expect((await world.ask('editor', 'POST', '/v1/holds/release', { policy: 'files.yaml' })).status).toBe(200);
   });
 
+  it('[L2] records a lockdown as soon as whoever holds the log lets go, serves others meanwhile, and says so where nobody does', async () => {
+    const held = world.holdLog();
+    const lockdown = world.ask('responder', 'POST', '/v1/restrictions', { reason: 'incident', ttlMs: 60_000 });
+    expect((await world.ask('viewer', 'GET', '/v1/restrictions')).body['restrictions']).toEqual([]);
+    held.release();
+    expect(await lockdown).toMatchObject({ status: 200, body: { recorded: [{ event: { type: 'RestrictionImposed' } }] } });
+    const stuck = world.holdLog();
+    const refused = await world.ask('responder', 'POST', '/v1/restrictions', { reason: 'another', server: ['files'] });
+    stuck.release();
+    expect(refused).toMatchObject({ status: 503, body: { error: { code: 'unavailable', message: expect.stringMatching(/another program holds log\.db.*ask again/) as string } } });
+    expect(refused.headers.get('retry-after')).toBe('1');
+    expect(world.plane.state().restrictions.size).toBe(1);
+  });
+
   it('[F3] confirms a waiting removal', async () => {
     await world.save({ 'files.yaml': ALLOW, 'guard.yaml': GUARD });
     await world.save({ 'guard.yaml': null });

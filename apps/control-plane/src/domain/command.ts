@@ -57,6 +57,8 @@ export interface Refusal {
   readonly code: RefusalCode;
   /** What happened and what to do next. */
   readonly message: string;
+  /** Set where the very same may be taken in a moment, and nothing was recorded. */
+  readonly soon?: true;
 }
 
 export const REFUSAL_CODES = [

@@ -10,16 +10,22 @@ import { TABLES, TABLES_VERSION } from './tables.ts';
 
 /** SQLite's number for FULL. */
 const SYNCHRONOUS_FULL = 2;
-/** Another process may read the file for a moment (a backup, `log verify`); it never writes. */
-const BUSY_TIMEOUT_MS = 5_000;
+/** While it is opened nobody is served yet, and a process that is ending may still hold the file. So may the plane beside a reader. */
+const OPENING_TIMEOUT_MS = 5_000;
+/**
+ * The plane waits in its only thread, so that nobody is served meanwhile: as long as another connection's checkpoint or end takes, and no longer.
+ * Nobody else should write at all; whoever holds the file for long is told of, and what was to be recorded is asked for again.
+ */
+const BUSY_TIMEOUT_MS = 30;
 
 type Bytes = Buffer | null;
 
 /** Opens or creates log.db. Throws where the file is no such database, was written by a newer version, or cannot be made durable. */
 export function openSqliteStore(path: string): LogStore {
-  const db = new Database(path, { timeout: BUSY_TIMEOUT_MS });
+  const db = new Database(path, { timeout: OPENING_TIMEOUT_MS });
   try {
     prepareDatabase(db);
+    db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
     return storeOf(db, watchFile(path));
   } catch (error) {
     db.close();
@@ -29,7 +35,7 @@ export function openSqliteStore(path: string): LogStore {
 
 /** Opens log.db beside the plane that writes it, to read what is there now. Throws where there is none. */
 export function openSqliteReader(path: string): LogStore {
-  const db = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+  const db = new Database(path, { readonly: true, fileMustExist: true, timeout: OPENING_TIMEOUT_MS });
   try {
     db.pragma('trusted_schema = OFF');
     const version = db.pragma('user_version', { simple: true });
