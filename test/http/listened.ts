@@ -44,7 +44,8 @@ export async function listen(behind: string | readonly string[], options: Listen
     listen: { host: '127.0.0.1', port: 0, names: options.names ?? [], token: options.token ?? null },
     gate,
     env: options.env ?? process.env,
-    stderr: new PassThrough().resume(),
+    // Every process of the listener writes there.
+    stderr: new PassThrough().setMaxListeners(0).resume(),
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     tell: (line) => told.push(line),
     signals,

@@ -1,13 +1,10 @@
 /** P1 and P2: what an upstream can make of the bytes it gets is what was judged, whoever wrote its parser. */
 import { describe, expect, it } from 'vitest';
 import { PARSERS } from './foreign-parsers.ts';
+import { HOSTILE, POLICY } from './hostile.ts';
 import { mulberry32 } from './seeded.ts';
 import { call, handshake, request, result, wire } from './wired.ts';
 import type { Wired } from './wired.ts';
-
-const POLICY = 'version: "1"\nhide: [secret]\ntools:\n  evil:\n    rules: [{ name: never, action: deny, on_deny: never }]\n  pay:\n    rules:\n      - name: max\n        conditions: [{ path: args.amount, op: lte, value: 100 }]\n';
-const EVIL = '"name":"evil","arguments":{}';
-const SAFE = '"name":"ok","arguments":{}';
 
 /** What each kind of upstream would call of what is forwarded. */
 function reached(wired: Wired, bytes: Buffer): string[] {
@@ -15,58 +12,8 @@ function reached(wired: Wired, bytes: Buffer): string[] {
   return Object.values(PARSERS).flatMap((calls) => calls(stream).map(({ name }) => String(name)));
 }
 
-const KEYS = (key: string): string[] => [key.toUpperCase(), key.charAt(0).toUpperCase() + key.slice(1), key.replace('s', '\u017f'), key.replace('k', '\u212a'), `${key}\\u0000`, `${key} `, `\\ufeff${key}`, Array.from(key, (c) => String.fromCodePoint((c.codePointAt(0) ?? 0) + 0xfee0)).join('')].filter((variant) => variant !== key);
-
-const HOSTILE: readonly (readonly [string, string | Buffer])[] = [
-  ['a carriage return between two messages', `{"jsonrpc":"2.0","id":1,"method":"ping","params":\r{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{${EVIL}}}\r}`],
-  ['a carriage return in white space', `{"jsonrpc":"2.0",\r"id":1,"method":"tools/call","params":{${SAFE}}}`],
-  ['a byte order mark', `\ufeff{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{${EVIL}}}`],
-  ['a method twice', `{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call","params":{${EVIL}}}`],
-  ['a method twice, the other way', `{"jsonrpc":"2.0","id":1,"method":"tools/call","method":"ping","params":{${EVIL}}}`],
-  ['a name twice', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"evil","name":"ok"}}'],
-  ['a name twice, spelled differently', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ok","n\\u0061me":"evil"}}'],
-  ['params twice', `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{${SAFE}},"params":{${EVIL}}}`],
-  ['an argument twice', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"pay","arguments":{"amount":1,"amount":999}}}'],
-  ['an argument twice, deep', `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ok","arguments":${'{"a":['.repeat(10)}{"x":1,"x":2}${']}'.repeat(10)}}}`],
-  ['arguments that fold to one another', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"pay","arguments":{"amount":1,"Amount":999}}}'],
-  ['NaN', `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"evil","arguments":{"x":NaN}}}`],
-  ['a number beyond doubles', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"pay","arguments":{"amount":1e400}}}'],
-  ['a comment', `{"jsonrpc":"2.0","id":1,/**/"method":"tools/call","params":{${EVIL}}}`],
-  ['two messages in one line', `{"jsonrpc":"2.0","id":1,"method":"ping"} {"jsonrpc":"2.0","id":2,"method":"tools/call","params":{${EVIL}}}`],
-  ['an unpaired surrogate', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ok","arguments":{"x":"\\ud800"}}}'],
-  ['a method in an array', `{"jsonrpc":"2.0","id":1,"method":["tools/call"],"params":{${EVIL}}}`],
-  ['a batch', `[{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{${EVIL}}}]`],
-  ['an empty batch', '[]'],
-  ['a batch in a batch', `[[{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{${EVIL}}}]]`],
-  ['a call that is an answer too', `{"jsonrpc":"2.0","id":1,"result":{},"method":"tools/call","params":{${EVIL}}}`],
-  ['an answer that is a result and an error', '{"jsonrpc":"2.0","id":1,"result":{},"error":{"code":1,"message":"x"}}'],
-  ['a call without id', `{"jsonrpc":"2.0","method":"tools/call","params":{${EVIL}}}`],
-  ['an allowed call without id', `{"jsonrpc":"2.0","method":"tools/call","params":{${SAFE}}}`],
-  ['a read without id', '{"jsonrpc":"2.0","method":"resources/read","params":{"uri":"a:b"}}'],
-  ['a task without id', '{"jsonrpc":"2.0","method":"tasks/result","params":{"taskId":"1"}}'],
-  ['a notification with id', '{"jsonrpc":"2.0","id":1,"method":"notifications/initialized"}'],
-  ['no jsonrpc', `{"id":1,"method":"tools/call","params":{${SAFE}}}`],
-  ['another jsonrpc', `{"jsonrpc":2.0,"id":1,"method":"tools/call","params":{${SAFE}}}`],
-  ...['null', '1.5', '1.0', '1e2', '-0', '9007199254740993', '12345678901234567890123', 'true', '{}', '[]', '["a"]', `"${'x'.repeat(1100)}"`].map((id) => [`the id ${id.slice(0, 20)}`, `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{${SAFE}}}`] as const),
-  ...['[]', '["evil"]', '"evil"', '5', 'true'].map((params) => [`params ${params}`, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":${params}}`] as const),
-  ...['5', 'null', '["evil"]', '{"toString":"evil"}', '""'].map((name) => [`the name ${name}`, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":${name}}}`] as const),
-  ...['[]', '"{}"', '1', 'true', '[{"x":1}]'].map((args) => [`arguments ${args}`, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"evil","arguments":${args}}}`] as const),
-  ...['jsonrpc', 'id', 'method', 'params', 'result', 'error'].flatMap((key) => KEYS(key).map((variant) => [`the key ${variant}`, `{"jsonrpc":"2.0","id":1,"method":"ping","params":{${EVIL}},"${variant}":"tools/call"}`] as const)),
-  ...['name', 'arguments', 'task', '_meta'].flatMap((key) => KEYS(key).map((variant) => [`the key params.${variant}`, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ok","${variant}":"evil"}}`] as const)),
-  ...KEYS('uri').map((variant) => [`the key params.${variant}`, `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"a:b","${variant}":"evil"}}`] as const),
-  ['invalid UTF-8', Buffer.concat([Buffer.from('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ev'), Buffer.from([0xff]), Buffer.from('il"}}')])],
-  ['overlong UTF-8', Buffer.concat([Buffer.from('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"'), Buffer.from([0xc1, 0xa5]), Buffer.from('vil"}}')])],
-  ['a surrogate in UTF-8', Buffer.concat([Buffer.from('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"'), Buffer.from([0xed, 0xa0, 0x80]), Buffer.from('"}}')])],
-  ['UTF-16', Buffer.from(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{${EVIL}}}`, 'utf16le')],
-  ['a NUL before', `\u0000{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{${EVIL}}}`],
-  ['a vertical tab before', `\v{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{${EVIL}}}`],
-  ['a null method', `{"jsonrpc":"2.0","id":1,"method":null,"params":{${EVIL}}}`],
-  ['too deep', `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ok","arguments":{"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}}}`],
-  ['text', 'hello'],
-];
-
 describe('[P2] what can be read in two ways is not forwarded', () => {
-  it.each(HOSTILE)('%s', (_what, bytes) => {
+  it.each(HOSTILE)('%s %s', (_row, _what, bytes) => {
     const wired = wire(POLICY);
     const line = Buffer.concat([Buffer.from(bytes), Buffer.from('\n')]);
     const heard = wired.fromClient(line);

@@ -6,6 +6,8 @@ import type { Gate, ListsChanged } from '../../apps/proxy/src/relay/gate.ts';
 export interface PolicyGate extends Gate {
   readonly judged: { readonly call: Call; readonly client: string | null; readonly decision: Decision; outcome: Outcome | null }[];
   readonly refused: { readonly what: string; readonly detail: string }[];
+  /** Sessions that listen for changed lists. */
+  listening(): number;
   /** Puts another policy in force and says that lists have changed. */
   swap(policy: string, restrictions?: readonly Restriction[]): void;
 }
@@ -48,6 +50,7 @@ export function createPolicyGate(policy: string, restrictions: readonly Restrict
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
+    listening: () => listeners.size,
     swap(text, next = []) {
       inForce = { enforcement: compile(text), restrictions: next };
       for (const listener of listeners) listener(EVERYTHING_CHANGED);
