@@ -1,3 +1,4 @@
 import { soak } from './soak.ts';
 
-soak(100);
+/** `SESSIONS=1000` for a long run. */
+soak(Number(process.env['SESSIONS'] ?? 100));

@@ -1,3 +1,0 @@
-import { soak } from './soak.ts';
-
-soak(1000);
