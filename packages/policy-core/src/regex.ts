@@ -3,6 +3,7 @@
  * A pattern is found anywhere in the text unless it is anchored, as in Intercept.
  */
 import { RE2JS } from 're2js';
+import { compileSequence } from './anchored-sequence.ts';
 
 /** A longer pattern is no longer read by anyone who has to answer for it. Characters are UTF-16 code units. */
 const MAX_PATTERN_LENGTH = 10_000;
@@ -42,5 +43,5 @@ export function compileRegex(pattern: string): CompiledRegex {
   if (compiled.programSize() > MAX_PROGRAM_SIZE) {
     return { ok: false, reason: `the pattern needs ${compiled.programSize()} steps per character of text, more than ${MAX_PROGRAM_SIZE}; use smaller repeat counts` };
   }
-  return { ok: true, test: (text) => compiled.test(text), maxLength: Math.floor(MAX_STEPS / Math.max(1, compiled.programSize())) };
+  return { ok: true, test: compileSequence(pattern) ?? ((text) => compiled.test(text)), maxLength: Math.floor(MAX_STEPS / Math.max(1, compiled.programSize())) };
 }

@@ -21,23 +21,18 @@ const MAX_STACK = 4 * MAX_DEPTH;
  * stands twice, a spelling that readers disagree about), so that its author learns at once what else is wrong.
  */
 export function readYaml(text: string, findings: Findings): { readonly root: Node | null } | null {
-  const composed = composeGuarded(text, findings);
-  const [document, second] = composed?.documents ?? [];
+  const documents = composeGuarded(text, findings);
+  const [document, second] = documents ?? [];
   if (document !== undefined) for (const fault of document.errors.filter(({ pos }) => !findings.hasError(pos[0]))) report(fault, findings);
   if (second !== undefined) {
     findings.error('YAML_SEVERAL_DOCUMENTS', startOf(second), 'a second document starts here: a policy file is one document; put the other into a file of its own');
   }
-  if (composed === null || (document !== undefined && document.errors.length > 0)) return null;
+  if (documents === null || (document !== undefined && document.errors.length > 0)) return null;
   return document === undefined ? { root: null } : buildTree(document, text, findings);
 }
 
-interface Composed {
-  /** At most two: the text is not read on behind the beginning of a second one. */
-  readonly documents: readonly Document.Parsed[];
-}
-
 /** The library reports faults and does not throw them; should it ever, the text is at fault and not the process. */
-function composeGuarded(text: string, findings: Findings): Composed | null {
+function composeGuarded(text: string, findings: Findings): readonly Document.Parsed[] | null {
   try {
     return compose(text, findings);
   } catch (error) {
@@ -46,8 +41,8 @@ function composeGuarded(text: string, findings: Findings): Composed | null {
   }
 }
 
-/** The documents of a text; null after reporting what cannot be read on. */
-function compose(text: string, findings: Findings): Composed | null {
+/** The documents of a text, at most two: behind the beginning of a second one it is not read on. Null after reporting what cannot be read. */
+function compose(text: string, findings: Findings): readonly Document.Parsed[] | null {
   const parser = new Parser();
   const composer = new Composer({ schema: 'failsafe', resolveKnownTags: false, uniqueKeys: false, prettyErrors: false, logLevel: 'silent' });
   const documents: Document.Parsed[] = [];
@@ -75,12 +70,12 @@ function compose(text: string, findings: Findings): Composed | null {
     }
     watch(lexeme, parser.offset);
     const taken = take(parser.next(lexeme));
-    if (taken !== 'more') return taken === 'refused' ? null : { documents };
+    if (taken !== 'more') return taken === 'refused' ? null : documents;
     if (parser.stack.length > MAX_STACK) return tooDeep(parser.offset, findings);
   }
   const taken = take(parser.end());
   if (taken === 'more') add(composer.end(false));
-  return taken === 'refused' ? null : { documents };
+  return taken === 'refused' ? null : documents;
 }
 
 function tooDeep(offset: number, findings: Findings): null {
