@@ -10,6 +10,8 @@ import { PATIENCE_MS } from './bridged.ts';
 import { ask, listen, open } from './listened.ts';
 import { startUpstream } from './upstream.ts';
 
+/** Longer than any step here takes on a busy machine, short enough to wait for. */
+const IDLE_MS = 8_000;
 /** At once: a machine for tests has two cores, and each session in front of a process starts one. */
 const TOGETHER = 10;
 
@@ -60,13 +62,14 @@ export function soak(sessionsToOpen: number): void {
     it('in front of processes', { timeout: 60_000 + sessionsToOpen * 500 }, async () => {
       const random = mulberry32(seed);
       const before = openFiles();
-      const listener = await listen(SERVER, { idle: { sessionMs: 1_500, requestMs: 1_500 } });
+      const listener = await listen(SERVER, { idle: { sessionMs: IDLE_MS, requestMs: IDLE_MS } });
       const pids: number[] = [];
       await inTurns(sessionsToOpen, async (n) => {
         // Where too many processes run, the answer is 503 until some have ended.
         const session = await until('a session', async () => (await ask(listener.url, { body: request('i', 'initialize', { protocolVersion: '2025-11-25' }) })).headers['mcp-session-id']?.toString(), PATIENCE_MS, 50);
         const headers = { 'mcp-session-id': session };
         const heard = await ask(listener.url, { body: call(1, 'pid'), headers });
+        expect(heard.text).toContain('content');
         pids.push(Number((heard.messages[0]?.result as { content: { text: string }[] }).content[0]?.text));
         const stream = await open(listener.url, { method: 'GET', headers: { ...headers, accept: 'text/event-stream' } });
         const chatter = await open(listener.url, { body: call(2, 'chatter'), headers }).catch(() => null);
@@ -77,7 +80,7 @@ export function soak(sessionsToOpen: number): void {
         if (n % 3 === 0) await ask(listener.url, { method: 'DELETE', headers });
       });
       expect(pids).toHaveLength(sessionsToOpen);
-      await until('every process to end, though nobody said goodbye', () => !pids.some(alive), PATIENCE_MS * 2);
+      await until('every process to end, though nobody said goodbye', () => !pids.some(alive), PATIENCE_MS * 3);
       expect(listener.gate.listening()).toBe(0);
       // Every call that was let through has an outcome.
       expect(listener.gate.judged.filter(({ outcome, decision }) => decision.decision === 'allow' && outcome === null)).toEqual([]);
