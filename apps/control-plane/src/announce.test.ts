@@ -13,3 +13,20 @@ it('[F3] says once with which command a waiting removal is confirmed', async () 
   expect(lines).toContain(`portcullis confirm ${refused.event.change ?? ''} --as admin`);
   world.close();
 });
+
+it('[R3] calls what a rollback withdrew held back, says how to let it publish, and says nothing of files that are being written back', async () => {
+  const world = openApi();
+  await world.save({ 'files.yaml': 'version: "1"\n' });
+  const good = world.plane.state().version;
+  const held = () => world.plane.history.read({ limit: 10, types: ['ChangeRefused'] });
+  await world.save({ 'files.yaml': 'version: "1"\ndefault: deny\n' });
+  expect((await world.ask('editor', 'POST', '/v1/rollback', { to: good, reason: 'bad', writeBack: true })).status).toBe(200);
+  expect(held()).toEqual([]);
+  await world.save({ 'files.yaml': 'version: "1"\ndefault: deny\nhide: [x]\n' });
+  expect((await world.ask('editor', 'POST', '/v1/rollback', { to: good, reason: 'bad' })).status).toBe(200);
+  const lines = held().flatMap(announcement).join('\n');
+  expect(lines).toContain('held back: the content that the file files.yaml has was withdrawn');
+  expect(lines).toContain('portcullis hold release files.yaml --as admin');
+  expect(lines).not.toContain('refused');
+  world.close();
+});

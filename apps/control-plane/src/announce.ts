@@ -1,5 +1,5 @@
 /** What `serve` says as it happens: one line per event, and for a refusal everything that its author needs to mend it. */
-import { changes, happening } from './cli/happening.ts';
+import { changes, happening, refusalText } from './cli/happening.ts';
 import { printable } from './cli/printable.ts';
 import { problemLines } from './cli/problem-lines.ts';
 import type { Recorded } from './domain/events.ts';
@@ -16,7 +16,7 @@ export function announcement(recorded: Recorded): readonly string[] {
     case 'ChangeRefused': {
       const problems = event.problems.slice(0, MAX_PROBLEMS).flatMap(problemLines);
       const more = event.problems.length - MAX_PROBLEMS;
-      return [...problems, ...(more > 0 ? [`… and ${more} more: portcullis check shows them all`] : []), said(recorded, `${event.why === 'removal' ? 'waiting' : 'refused'} ${event.message}`)];
+      return [...problems, ...(more > 0 ? [`… and ${more} more: portcullis check shows them all`] : []), said(recorded, `${refusalText(event.why)}: ${event.message}`)];
     }
     case 'RestrictionImposed':
       return [said(recorded, `version ${seq}: restriction ${happening(recorded)}; reason: ${event.restriction.reason}`)];

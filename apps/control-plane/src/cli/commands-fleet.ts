@@ -7,7 +7,7 @@ import type { Setting } from './program.ts';
 import { lift, lockdown, restrict } from './restrictions.ts';
 import type { LiftOptions, RestrictOptions } from './restrictions.ts';
 import { enforced, hosts, proxies, status } from './status.ts';
-import type { EnforcedOptions, StatusOptions } from './status.ts';
+import type { EnforcedOptions, FleetOptions, StatusOptions } from './status.ts';
 import { tail } from './tail.ts';
 import type { TailOptions } from './tail.ts';
 
@@ -24,10 +24,13 @@ export function asking(command: Command): Command {
 
 export function addFleetCommands({ program, terminal, exit }: Setting): void {
   asking(program.command('status').description('the plane and its fleet at a glance'))
+    .option('--all', 'also proxies that are offline and were not seen for over a day')
     .option('--wait <version>', 'wait until every connected proxy enforces this version; exit 1 and name the stragglers otherwise', wholeNumber)
     .option('--timeout <duration>', 'how long to wait (default 10s)', duration)
     .action(async (options: StatusOptions) => exit(await status(options, terminal)));
-  asking(program.command('proxies').description('every proxy: what it enforces, since when')).action(async (options: PlaneOptions) => exit(await proxies(options, terminal)));
+  asking(program.command('proxies').description('the proxies: what each enforces, when it was seen'))
+    .option('--all', 'also those that are offline and were not seen for over a day')
+    .action(async (options: FleetOptions) => exit(await proxies(options, terminal)));
   asking(program.command('hosts').description('every enrolled host')).action(async (options: PlaneOptions) => exit(await hosts(options, terminal)));
   asking(program.command('enforced').description('what proxies enforced at a moment'))
     .requiredOption('--at <moment>', '2026-01-05T12:00:00Z for example', moment)

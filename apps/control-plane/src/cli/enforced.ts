@@ -6,7 +6,8 @@ import type { PlaneOptions } from './command.ts';
 import type { Answered, Connection } from './connection.ts';
 import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
-import { ago, table } from './table.ts';
+import { isLongGone } from './fleet-table.ts';
+import { ago, counted, table } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
 /** An incident's answer comes within seconds or not at all; whoever wants to wait longer says so. */
@@ -42,14 +43,16 @@ export function enforcedExit(answered: Answered<Progress>, options: PlaneOptions
 /** The progress as lines. */
 export function progressLines(progress: Progress, nowMs: number): readonly string[] {
   const { wanted, enforcing, tookMs, missing, notReached } = progress;
-  const lines = [wanted === 0 ? 'No proxy is connected.' : `Enforced by ${enforcing} of ${wanted} connected ${wanted === 1 ? 'proxy' : 'proxies'}${times(tookMs)}.`];
+  const lines = [wanted === 0 ? `No proxy is connected.${notReached.length === 0 ? '' : ' If the plane has just started: each comes back within 30 s, and --timeout 40s waits for it.'}` : `Enforced by ${enforcing} of ${wanted} connected ${wanted === 1 ? 'proxy' : 'proxies'}${times(tookMs)}.`];
   if (missing.length > 0) {
     lines.push('Not enforced yet by:');
     lines.push(...listed(missing, [{ title: 'host', cell: (one) => one.hostName, least: 12 }, { title: 'server', cell: (one) => one.server, least: 12 }, { title: 'why', cell: (one) => one.why, least: 20 }]));
   }
+  const lately = notReached.filter(({ lastSeen }) => !isLongGone({ connected: false, lastSeen }, nowMs));
   if (notReached.length > 0) {
     lines.push('Not reached, because they are offline (they keep what they had; it applies as soon as they connect):');
-    lines.push(...listed(notReached, [{ title: 'host', cell: (one) => one.hostName, least: 12 }, { title: 'server', cell: (one) => one.server, least: 12 }, { title: 'last seen', cell: (one) => `${ago(one.lastSeen, nowMs)} ago` }]));
+    if (lately.length < notReached.length) lines.push(`  ${counted(notReached.length - lately.length, 'proxy', 'proxies')} not seen for over a day`);
+    lines.push(...listed(lately, [{ title: 'host', cell: (one) => one.hostName, least: 12 }, { title: 'server', cell: (one) => one.server, least: 12 }, { title: 'last seen', cell: (one) => `${ago(one.lastSeen, nowMs)} ago` }]));
   }
   return lines;
 }

@@ -1,6 +1,6 @@
 /** One line about each kind of event: what `log` lists and what `serve` says as it happens. */
 import type { Restriction } from '@portcullis/policy-core';
-import type { PolicyChange, Recorded } from '../domain/events.ts';
+import type { ChangeRefused, PolicyChange, Recorded } from '../domain/events.ts';
 
 /** Names listed before the rest is only counted: one line stays one line. */
 const MAX_NAMED = 4;
@@ -13,7 +13,7 @@ export function happening({ event }: Pick<Recorded, 'event'>): string {
     case 'PolicySetPublished':
       return `${changes(event.changes)}${event.git === null ? '' : ` (commit ${event.git.commit.slice(0, 10)}: ${event.git.subject})`}`;
     case 'ChangeRefused':
-      return `refused ${event.policy ?? 'the change'} (${event.why}): ${event.message}`;
+      return `${refusalText(event.why)} ${event.policy ?? 'the change'}${event.why === 'held' || event.why === 'removal' ? '' : ` (${event.why})`}: ${event.message}`;
     case 'RemovalConfirmed':
       return `removal of ${names(event.removes)} confirmed`;
     case 'RolledBack':
@@ -53,6 +53,11 @@ export function happening({ event }: Pick<Recorded, 'event'>): string {
     default:
       return event satisfies never;
   }
+}
+
+/** What happened to a change that did not come into force: only what is wrong was refused. */
+export function refusalText(why: ChangeRefused['why']): string {
+  return why === 'held' ? 'held back' : why === 'removal' ? 'waiting' : 'refused';
 }
 
 /** `+a ~c -r (names)`. */

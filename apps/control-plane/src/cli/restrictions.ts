@@ -11,6 +11,7 @@ import type { Answered, Connection } from './connection.ts';
 import { DEFAULT_TIMEOUT_MS, enforcedExit, progressLines, waitUntilEnforced } from './enforced.ts';
 import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
+import { isLongGone } from './fleet-table.ts';
 import { restrictionText } from './happening.ts';
 import { printable } from './printable.ts';
 import { moment } from './table.ts';
@@ -120,7 +121,7 @@ export async function lift(id: string, options: LiftOptions, terminal: Terminal)
     const { mayNotLift = null } = opened.value;
     if (mayNotLift !== null) return fail({ exit: EXIT.forbidden, code: 'forbidden', message: printable(mayNotLift) }, options, terminal);
     if (options.yes !== true) {
-      for (const line of openedLines(opened.value)) terminal.err(printable(line));
+      for (const line of openedLines(opened.value, terminal.now())) terminal.err(printable(line));
       if (!terminal.interactive) {
         terminal.err('Nothing was lifted. Add --yes to lift it without being asked.');
         return EXIT.usage;
@@ -140,12 +141,13 @@ export async function lift(id: string, options: LiftOptions, terminal: Terminal)
   });
 }
 
-function openedLines({ restriction, proxies, stays }: Opened): readonly string[] {
-  const named = proxies.slice(0, MAX_NAMED).map((proxy) => `${proxy.hostName}/${proxy.server}`);
-  const more = proxies.length - named.length;
+function openedLines({ restriction, proxies, stays }: Opened, nowMs: number): readonly string[] {
+  const lately = proxies.filter((proxy) => !isLongGone(proxy, nowMs));
+  const named = lately.slice(0, MAX_NAMED).map((proxy) => `${proxy.hostName}/${proxy.server}`);
+  const rest = [...(lately.length > named.length ? [`${lately.length - named.length} more`] : []), ...(proxies.length > lately.length ? [`${proxies.length - lately.length} not seen for over a day`] : [])];
   return [
     `${restriction.id} denies ${restrictionText(restriction)}, since ${moment(restriction.imposedAtMs)}. Reason: ${restriction.reason}`,
-    proxies.length === 0 ? 'It is about no proxy that is known.' : `Once lifted, their policies alone decide again on: ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}.`,
+    proxies.length === 0 ? 'It is about no proxy that is known.' : `Once lifted, their policies alone decide again on: ${[named.join(', '), ...rest].filter((part) => part !== '').join(' and ')}.`,
     ...stays.map((other) => `Still in force there: ${other.id}, which denies ${restrictionText(other)}.`),
   ];
 }

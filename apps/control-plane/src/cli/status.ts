@@ -5,6 +5,7 @@ import { fail, print, show, withPlane } from './command.ts';
 import type { PlaneOptions } from './command.ts';
 import { DEFAULT_TIMEOUT_MS, enforcedExit, progressLines, waitUntilEnforced } from './enforced.ts';
 import type { ExitCode } from './exit.ts';
+import { isLongGone, proxyLines } from './fleet-table.ts';
 import { labelsText, restrictionText, shortId } from './happening.ts';
 import { hostId } from './named-host.ts';
 import { storageLines } from './storage.ts';
@@ -14,7 +15,15 @@ import type { Terminal } from './terminal.ts';
 /** One cause turns away a whole fleet; its first proxies tell it. */
 const MAX_TURNED_AWAY = 10;
 
-export interface StatusOptions extends PlaneOptions {
+/** A proxy tries to connect again at least so often (full jitter, up to 30 s), so that a plane that has just started waits a little longer for all of them. */
+const COMING_BACK_MS = 45_000;
+
+export interface FleetOptions extends PlaneOptions {
+  /** Also proxies that were not seen for long. */
+  readonly all?: boolean;
+}
+
+export interface StatusOptions extends FleetOptions {
   readonly wait?: number;
   readonly timeout?: number;
 }
@@ -30,17 +39,20 @@ export async function status(options: StatusOptions, terminal: Terminal): Promis
     const answered = await plane.get<StatusView>('/v1/status');
     const fleet = await plane.get<{ readonly proxies: readonly ProxyView[] }>('/v1/proxies');
     if (!fleet.ok) return fail(fleet.failure, options, terminal);
-    return show(answered, options, terminal, (view) => statusLines(view, fleet.value.proxies, terminal.now()));
+    return show(answered, options, terminal, (view) => statusLines(view, fleet.value.proxies, terminal.now(), options.all === true));
   });
 }
 
-export async function proxies(options: PlaneOptions, terminal: Terminal): Promise<ExitCode> {
-  return withPlane(options, terminal, async (plane) =>
-    show(await plane.get<{ readonly proxies: readonly ProxyView[]; readonly turnedAway: readonly TurnedAway[] }>('/v1/proxies'), options, terminal, (fleet) => [
-      ...proxyLines(fleet.proxies, terminal.now()),
-      ...turnedAwayLines(fleet.turnedAway, terminal.now()),
-    ]),
-  );
+export async function proxies(options: FleetOptions, terminal: Terminal): Promise<ExitCode> {
+  return withPlane(options, terminal, async (plane) => {
+    const answered = await plane.get<{ readonly proxies: readonly ProxyView[]; readonly turnedAway: readonly TurnedAway[] }>('/v1/proxies');
+    const status = await plane.get<StatusView>('/v1/status');
+    const nowMs = terminal.now();
+    return show(answered, options, terminal, (fleet) => [
+      ...proxyLines(fleet.proxies, { all: options.all === true, everRestricted: !status.ok || everRestricted(status.value), nowMs }),
+      ...turnedAwayLines(fleet.turnedAway, nowMs),
+    ]);
+  });
 }
 
 export async function hosts(options: PlaneOptions, terminal: Terminal): Promise<ExitCode> {
@@ -79,11 +91,11 @@ function enforcedLines(all: readonly EnforcedView[]): readonly string[] {
       [
         { title: 'host', cell: (one) => one.hostName, least: 10 },
         { title: 'server', cell: (one) => one.server, least: 10 },
-        { title: 'policies', cell: (one) => String(one.policiesVersion) },
-        { title: 'restr.', cell: (one) => String(one.restrictionsVersion) },
-        { title: 'then', cell: (one) => (one.certainty === 'last-known' ? 'last known' : one.certainty) },
-        { title: 'heard from', cell: (one) => moment(one.fromMs) },
-        { title: 'to', cell: (one) => moment(one.toMs) },
+        { title: 'policies', cell: (one) => `@${one.policiesVersion}` },
+        { title: 'restr.', cell: (one) => `@${one.restrictionsVersion}` },
+        { title: 'how sure', cell: (one) => (one.certainty === 'last-known' ? 'last known' : one.certainty) },
+        { title: 'first heard', cell: (one) => moment(one.fromMs) },
+        { title: 'last heard', cell: (one) => moment(one.toMs) },
       ],
       all,
     ),
@@ -93,11 +105,11 @@ function enforcedLines(all: readonly EnforcedView[]): readonly string[] {
 }
 
 /** The plane at a glance, as lines; each is still to be made printable. */
-export function statusLines(view: StatusView, fleet: readonly ProxyView[], nowMs: number): readonly string[] {
+export function statusLines(view: StatusView, fleet: readonly ProxyView[], nowMs: number, all = false): readonly string[] {
   const since = view.versionAtMs === null ? '' : `, since ${moment(view.versionAtMs)} (${ago(view.versionAtMs, nowMs)})`;
   return [
     `version ${view.version}${since}; log ${view.log}, ${counted(view.size, 'event')}`,
-    `${counted(view.policies.length, 'policy', 'policies')} from ${view.directory} (policies as of ${view.policiesVersion}, restrictions as of ${view.restrictionsVersion})`,
+    `${counted(view.policies.length, 'policy', 'policies')} from ${view.directory} (as of version ${view.policiesVersion}); ${everRestricted(view) ? `restrictions as of version ${view.restrictionsVersion}` : 'no restriction so far'}`,
     // A plane of an older version does not say it.
     ...((view as Partial<StatusView>).verifierKey === undefined ? [] : [`verifier key ${view.verifierKey}`]),
     watchLine(view, nowMs),
@@ -112,7 +124,8 @@ export function statusLines(view: StatusView, fleet: readonly ProxyView[], nowMs
     ]),
     '',
     fleetLine(view),
-    ...proxyLines(fleet, nowMs),
+    ...comingBack(view, fleet, nowMs),
+    ...proxyLines(fleet, { all, everRestricted: everRestricted(view), nowMs }),
     ...turnedAwayLines(view.turnedAway, nowMs),
   ];
 }
@@ -133,21 +146,33 @@ function watchLine({ watch, directory }: StatusView, nowMs: number): string {
 /** What a hold keeps out, whether it does so now, and who wanted that. */
 export function holdText(hold: StatusView['holds'][number]): string {
   const by = hold.byName === null ? hold.by.id : `${hold.byName} (${shortId(hold.by.id)})`;
-  return `${heldText(hold)}; held by ${by} since ${moment(hold.sinceMs)}${hold.reason === null ? '' : ` because ${hold.reason}`}`;
+  return `${heldText(hold)}. Held by ${by} since ${moment(hold.sinceMs)}${hold.reason === null ? '' : `: ${hold.reason}`}`;
 }
 
 function heldText({ policy, content, keepsOut }: StatusView['holds'][number]): string {
   const what = content === 'absent' ? 'its removal' : `content ${content.slice(0, 12)}`;
   if (keepsOut === null) return `${what} stays out`;
-  if (keepsOut.length === 0) return `${what} would stay out; ${content === 'absent' ? 'its file is there' : 'no file holds it now'}`;
-  if (content === 'absent') return 'its file is gone, and stays in force';
+  if (keepsOut.length === 0) return content === 'absent' ? 'its file is there; were it removed, the policy would stay in force' : `no file has ${what} now; if one had it again, it would stay out`;
+  if (content === 'absent') return 'its file is gone, and the policy stays in force';
   const others = keepsOut.filter((id) => id !== policy);
   const where = keepsOut.includes(policy) ? ['its file', ...others] : others;
-  return `${what} stays out, which ${where.join(', ')} ${where.length === 1 ? 'holds' : 'hold'}`;
+  return `${where.join(', ')} still ${where.length === 1 ? 'has' : 'have'} ${what}, which stays out of force`;
 }
 
 function fleetLine({ fleet }: StatusView): string {
   return `${counted(fleet.proxies, 'proxy', 'proxies')} on ${counted(fleet.hosts, 'host')}: ${fleet.current} current, ${fleet.behind} behind, ${fleet.refused} refused, ${fleet.offline} offline`;
+}
+
+/** After a start the table shows what was known before it: a fleet that is offline and a plane that is new are told apart. */
+function comingBack({ startedAtMs }: StatusView, fleet: readonly ProxyView[], nowMs: number): readonly string[] {
+  const away = fleet.filter((proxy) => !proxy.connected && !isLongGone(proxy, nowMs)).length;
+  if (away === 0 || nowMs - startedAtMs > COMING_BACK_MS) return [];
+  return [`The plane started ${ago(startedAtMs, nowMs)} ago and waits for ${counted(away, 'proxy', 'proxies')} to come back; each tries at least every 30 s, and keeps what it has until then.`];
+}
+
+function everRestricted({ restrictionsVersion }: StatusView): boolean {
+  // The first event of a log is none.
+  return restrictionsVersion > 0;
 }
 
 /** Who is refused at the door and goes on under what it has. */
@@ -169,40 +194,6 @@ function whoText({ host, hostName, server, proved, from }: TurnedAway): string {
 
 function section(title: string, lines: readonly string[]): readonly string[] {
   return lines.length === 0 ? [] : ['', `${title}:`, ...lines.map((line) => `  ${line}`)];
-}
-
-function proxyLines(fleet: readonly ProxyView[], nowMs: number): readonly string[] {
-  if (fleet.length === 0) return ['No proxy has connected yet.'];
-  const lines = table(
-    [
-      { title: 'host', cell: (proxy) => proxy.hostName, least: 10 },
-      { title: 'server', cell: (proxy) => proxy.server, least: 10 },
-      { title: 'state', cell: (proxy) => proxy.state },
-      { title: 'policies', cell: (proxy) => versionText(proxy.policies) },
-      { title: 'restr.', cell: (proxy) => versionText(proxy.restrictions) },
-      { title: 'seen', cell: (proxy) => `${ago(proxy.lastSeen, nowMs)} ago` },
-      { title: 'labels', cell: (proxy) => labelsText(proxy.labels).trim(), least: 8 },
-      { title: 'upstream', cell: (proxy) => proxy.upstream, least: 12 },
-    ],
-    fleet,
-  );
-  return [...lines, ...proxyProblemLines(fleet)];
-}
-
-/** What many have is said once. */
-function proxyProblemLines(fleet: readonly ProxyView[]): readonly string[] {
-  const having = new Map<string, string[]>();
-  for (const { hostName, server, problems } of fleet) {
-    for (const problem of problems) having.set(problem, [...(having.get(problem) ?? []), `${hostName}/${server}`]);
-  }
-  return [...having].map(([problem, who]) => `  ${who.slice(0, MAX_NAMED).join(', ')}${who.length > MAX_NAMED ? ` and ${who.length - MAX_NAMED} more` : ''}: ${problem}`);
-}
-
-/** Proxies that are named beside a problem that they share. */
-const MAX_NAMED = 4;
-
-function versionText(part: ProxyView['policies']): string {
-  return part === null ? '-' : String(part.version);
 }
 
 function hostLines(all: readonly HostView[]): readonly string[] {

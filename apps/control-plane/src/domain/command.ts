@@ -6,7 +6,8 @@ export type Command =
   /** The whole policy directory, settled. Policies that it does not name are gone from the directory. */
   | { readonly kind: 'offer'; readonly documents: ReadonlyMap<string, OfferedDocument>; readonly git: GitFacts | null; readonly removals: 'wait' | 'accept' }
   | { readonly kind: 'confirm'; readonly change: string; readonly expected: number | null }
-  | { readonly kind: 'rollback'; readonly to: number; readonly expected: number | null }
+  /** `filesFollow`: the files are about to say what is in force again, so that what they still hold is no news. */
+  | { readonly kind: 'rollback'; readonly to: number; readonly expected: number | null; readonly filesFollow?: true }
   /** Every hold of one policy. */
   | { readonly kind: 'release'; readonly policy: string; readonly expected: number | null }
   | {

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { certaintyAt } from './fleet.ts';
 import { openLedger } from './ledger.ts';
@@ -20,6 +23,19 @@ describe('the ledger', () => {
     expect(ledger.enforced({ fromMs: 15, toMs: 15, limit: 10 }).map(({ policiesVersion }) => policiesVersion)).toEqual([1]);
     expect(ledger.proxies()).toMatchObject([{ ...key, upstream: 'u', lastSeenMs: 50, ended: false, policies: { version: 2 } }]);
     ledger.close();
+  });
+
+  it('knows of a proxy whose going nobody noted, because the plane was killed, its last sign of life', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'portcullis-ledger-'));
+    const killed = openLedger(join(folder, 'fleet.db'));
+    killed.seen({ ...key, upstream: 'u', atMs: 1 });
+    killed.holds(key, held(1), 10);
+    killed.holds(key, held(1), 180_000);
+    killed.flush();
+    const again = openLedger(join(folder, 'fleet.db'));
+    expect(again.proxies()).toMatchObject([{ ...key, lastSeenMs: 180_000, ended: false }]);
+    for (const ledger of [again, killed]) ledger.close();
+    rmSync(folder, { recursive: true, force: true });
   });
 
   it('says of a moment what is certain, what may have been, and what is only the last that is known', () => {

@@ -195,9 +195,13 @@ interface StoredRow extends ProxyKey {
   readonly rv: number | null;
   readonly rd: string | null;
   readonly fromMs: number | null;
+  /** The last sign of life that its newest interval holds. */
+  readonly toMs: number | null;
 }
 
-function storedProxy({ host, server, boot, upstream, lastSeenMs, ended, pv, pd, rv, rd, fromMs }: StoredRow): StoredProxy {
+/** Of a plane that was killed nobody noted when its proxies went; their signs of life did, to the second. */
+function storedProxy({ host, server, boot, upstream, lastSeenMs: noted, ended, pv, pd, rv, rd, fromMs, toMs }: StoredRow): StoredProxy {
+  const lastSeenMs = Math.max(noted, toMs ?? noted);
   const mark = (version: number | null, digest: string | null): Mark | null => (version === null || digest === null ? null : { version, digest });
   return { host, server, boot, upstream, lastSeenMs, ended: ended === 1, policies: mark(pv, pd), restrictions: mark(rv, rd), sinceMs: fromMs };
 }
@@ -251,7 +255,7 @@ function statementsOn(db: Database.Database) {
     ),
     proxies: db.prepare(
       `SELECT p.host, p.server, p.boot, p.upstream, max(p.last_seen_ms) AS lastSeenMs, p.ended,
-         i.policies_version AS pv, i.policies_digest AS pd, i.restrictions_version AS rv, i.restrictions_digest AS rd, i.from_ms AS fromMs
+         i.policies_version AS pv, i.policies_digest AS pd, i.restrictions_version AS rv, i.restrictions_digest AS rd, i.from_ms AS fromMs, i.to_ms AS toMs
        FROM proxies p LEFT JOIN intervals i ON i.id = (SELECT max(id) FROM intervals WHERE host = p.host AND server = p.server AND boot = p.boot)
        GROUP BY p.host, p.server ORDER BY p.host, p.server`,
     ),

@@ -46,7 +46,7 @@ export function addChanges(api: Api, parts: ApiParts): void {
 
 /** With `writeBack`, what is in force already is no refusal: there are still the files, which an earlier rollback may have left as they were. */
 function rollbackOrFiles({ plane }: ApiParts, { to, expected, writeBack }: z.infer<typeof rollback>, meta: Meta): Executed {
-  const executed = plane.execute({ kind: 'rollback', to, expected }, meta);
+  const executed = plane.execute({ kind: 'rollback', to, expected, ...(writeBack ? { filesFollow: true } : {}) }, meta);
   if (executed.ok || !writeBack || executed.refusal.code !== 'already-done') return executed;
   return { ok: true, recorded: [], state: plane.state(), replayed: false };
 }

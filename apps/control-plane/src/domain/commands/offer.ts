@@ -85,9 +85,9 @@ function lastGood(state: PlaneState, policy: string): string {
 
 function heldRefusal(state: PlaneState, policy: string, textSha256: string | null): ChangeRefused {
   const hold = holdOf(state, policy, textSha256 ?? 'absent');
-  const what = textSha256 === null ? `the removal of ${policy}` : `this content of ${policy}`;
-  const release = `portcullis hold release ${hold?.policy ?? policy}`;
-  return refusal(policy, textSha256, 'held', [], `${what} was withdrawn by the rollback recorded as ${hold?.since ?? 'unknown'}; change the file, or allow it again with: ${release}`);
+  const what = textSha256 === null ? `the removal of ${policy}` : `the content that the file ${policy} has`;
+  const release = `portcullis hold release ${hold?.policy ?? policy} --as admin`;
+  return refusal(policy, textSha256, 'held', [], `${what} was withdrawn by the rollback of version ${hold?.since ?? 'unknown'} and stays out; change the file, or let it publish with: ${release}`);
 }
 
 /** Content is held under any id, because a rename must not bring it back; an absence is held for its own id (R3). */

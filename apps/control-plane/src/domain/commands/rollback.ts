@@ -19,14 +19,14 @@ export function rollback(state: PlaneState, command: Extract<Command, { kind: 'r
   const unexpected = unexpectedVersion(command.expected, state.version) ?? badReason(meta.reason, 'a rollback');
   if (unexpected !== undefined) return unexpected;
   const target = Number.isSafeInteger(command.to) && command.to >= 0 ? known.past(command.to) : undefined;
-  if (target === undefined) return refused('not-found', `there is no version ${command.to}; the head is version ${state.version}`);
+  if (target === undefined) return refused('not-found', `There is no version ${command.to} yet; the newest is ${state.version}. \`portcullis log\` lists them.`);
   const changes = changesTo(state.policies, target.policies);
   if (changes.length === 0) return refused('already-done', `the policies of version ${target.version} are what is in force: nothing was changed`);
 
   const released = state.holds.filter(({ policy, content }) => contentOf(target.policies, policy) === content).map(({ policy, content }) => ({ policy, content }));
   const isHeld = (hold: Hold): boolean => state.holds.some(({ policy, content }) => policy === hold.policy && content === hold.content);
   const holds = changes.map(({ policy }) => ({ policy, content: contentOf(state.policies, policy) })).filter((hold) => !isHeld(hold));
-  return recordedWith({ type: 'RolledBack', to: target.version, changes, holds, released }, heldNow(state, target.policies, [...state.holds, ...holds], released, known));
+  return recordedWith({ type: 'RolledBack', to: target.version, changes, holds, released }, command.filesFollow === true ? [] : heldNow(state, target.policies, [...state.holds, ...holds], released, known));
 }
 
 /** Ends every hold of one policy. What the directory says about it is published at once, as the next offer would. */
