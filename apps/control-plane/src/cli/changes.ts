@@ -57,7 +57,7 @@ function rolledBackLines({ version, recorded, to, changes: changed, holds, files
     ...(held.length === 0 ? [] : [`What was withdrawn stays out until it is released: portcullis hold release POLICY --as admin`, ...held.map((policy) => `  held: ${policy}`)]),
     ...(files ?? []).map(({ policy, did, detail }) => `  ${policy}: ${FILE_TEXT[did]}${detail === null ? '' : ` (${detail})`}`),
     ...(files?.length === 0 ? ['No file holds anything that was withdrawn: there was nothing to write.'] : []),
-    ...(files === null && held.length > 0 ? ['The files on disk still differ from what is in force; the same command with --write-back restores them.'] : []),
+    ...(files === null && held.length > 0 ? ['The files on disk still differ from what is in force. To restore them as well:', `  portcullis rollback ${to} --write-back --reason TEXT --as admin`] : []),
   ];
 }
 
