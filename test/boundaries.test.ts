@@ -42,7 +42,7 @@ const BOUNDARIES: readonly Boundary[] = [
   },
   {
     inside: /^apps\/proxy\/src\//,
-    may: [/^@portcullis\/(policy-core(\/(plumbing|strict-json|suggestion))?|policy-files|tlog)$/, /^node:/, /^ws$/, /^better-sqlite3$/, /^apps\/proxy\//],
+    may: [/^@portcullis\/(policy-core(\/(plumbing|strict-json|suggestion))?|policy-files|tlog)$/, /^node:/, /^ws$/, /^cross-spawn$/, /^better-sqlite3$/, /^apps\/proxy\//],
     because: 'no MCP SDK in the data path, and nothing of the control plane on hosts',
   },
   {

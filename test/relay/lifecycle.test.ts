@@ -1,5 +1,6 @@
 /** The relay as a process around a child: how both live, talk and end. Real processes, real pipes. */
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { buildProxy, script, startProxy } from './proxied.ts';
 import type { Proxied } from './proxied.ts';
@@ -19,6 +20,10 @@ function alive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+function childrenOf(pid: number): readonly number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter((word) => word !== '').map(Number);
 }
 
 async function childPid(proxy: Proxied): Promise<number> {
@@ -113,6 +118,16 @@ describe('ends its child', () => {
     expect((await stubborn.ended).code).toBe(137);
     expect(performance.now() - started).toBeLessThan(1000);
     expect(alive(pid)).toBe(false);
+  });
+
+  it('on a signal that comes before there is anything to judge by, and when the child ends before that', async () => {
+    const killed = startProxy(fixture, [process.execPath, '-e', 'setInterval(() => undefined, 1000); process.stderr.write("up\\n");'], { GATE: 'never' });
+    await waitUntil(() => killed.stderr().includes('up'), 20_000);
+    const [pid = 0] = childrenOf(killed.process.pid ?? 0);
+    killed.process.kill('SIGTERM');
+    expect((await killed.ended).code).toBe(143);
+    expect(alive(pid)).toBe(false);
+    expect((await startProxy(fixture, [process.execPath, '-e', 'process.exit(7)'], { GATE: 'never' }).ended).code).toBe(7);
   });
 
   it('when nobody reads its output any more', async () => {

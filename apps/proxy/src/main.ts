@@ -36,13 +36,13 @@ async function perform(plan: Plan): Promise<number> {
       return outcome.ok ? EXIT.ok : outcome.why === 'unreachable' ? EXIT.unreachable : EXIT.refused;
     }
     case 'status': {
-      const [{ readStatus }, { describeStatus }] = await Promise.all([import('./status.ts'), import('./describe-status.ts')]);
+      const [{ readStatus }, { describeStatus }, { isAlive }] = await Promise.all([import('./status.ts'), import('./describe-status.ts'), import('./store/alive.ts')]);
       const status = readStatus(plan.home, Date.now(), isAlive);
       process.stdout.write(plan.json ? `${JSON.stringify(status)}\n` : describeStatus(status, Date.now()));
       return status.enrolment === null && status.alone.length === 0 ? EXIT.refused : EXIT.ok;
     }
     case 'doctor': {
-      const { describeDiagnosis, diagnose } = await import('./doctor/doctor.ts');
+      const [{ describeDiagnosis, diagnose }, { isAlive }] = await Promise.all([import('./doctor/doctor.ts'), import('./store/alive.ts')]);
       const diagnosis = await diagnose(plan.home, () => Date.now(), isAlive);
       process.stdout.write(plan.json ? `${JSON.stringify(diagnosis)}\n` : describeDiagnosis(diagnosis));
       return diagnosis.ok ? EXIT.ok : EXIT.refused;
@@ -118,13 +118,4 @@ function joined(outcome: JoinOutcome): number {
 
 function tell(server: string, line: string): void {
   process.stderr.write(`portcullis-proxy[${server}]: ${line}\n`);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (problem) {
-    return (problem as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

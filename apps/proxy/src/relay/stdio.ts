@@ -51,7 +51,12 @@ export async function runStdioRelay(relay: StdioRelay): Promise<ExitStatus> {
   const onSignal = (signal: NodeJS.Signals): void => child.stop({ signal, graceMs: SIGNAL_GRACE_MS });
   const signals = relay.signals ?? process;
   for (const signal of FORWARDED_SIGNALS) signals.on(signal, onSignal);
-  const gate = typeof relay.gate === 'function' ? await relay.gate() : relay.gate;
+  // Whoever stops us before there is anything to judge by does not wait for that.
+  const gate = typeof relay.gate === 'function' ? await Promise.race([relay.gate(), child.ended.then(() => null)]) : relay.gate;
+  if (gate === null) {
+    for (const signal of FORWARDED_SIGNALS) signals.off(signal, onSignal);
+    return child.ended;
+  }
   const session = createSession(gate, limits, {
     toClient: (bytes) => {
       if (stdout.writable) stdout.write(bytes);

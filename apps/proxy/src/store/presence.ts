@@ -10,6 +10,7 @@ import { aloneState } from '../alone/alone-state.ts';
 import type { AloneState } from '../alone/alone-state.ts';
 import { linkState } from '../link/link-state.ts';
 import type { LinkState } from '../link/link-state.ts';
+import { isAlive } from './alive.ts';
 
 export interface Presence {
   readonly server: string;
@@ -52,7 +53,13 @@ export function announcePresence(directory: string, who: Presence): PresenceFile
     }
   };
   write(who);
+  forgetTheDead(folder);
   return { update: (changed) => write({ ...who, ...changed }), remove: () => rmSync(file, { force: true }) };
+}
+
+/** Files of processes that were killed: they would stay for ever. */
+function forgetTheDead(folder: string): void {
+  for (const file of filesOf(folder)) if (!isAlive(Number(/(\d+)\.json$/.exec(file)?.[1]))) rmSync(file, { force: true });
 }
 
 /** By rename, so that no reader finds half of it. */

@@ -7,6 +7,7 @@ import { appendFile, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decisionRow, shape } from '@portcullis/policy-core';
 import type { DecisionRow } from '@portcullis/policy-core';
+import { isAlive } from './alive.ts';
 
 export interface Spool {
   /** Writes rows, and returns about how many were given up for them. Never throws. */
@@ -67,7 +68,7 @@ function orphans(directory: string): SpoolFile[] {
   const taken: SpoolFile[] = [];
   for (const name of readdirSync(directory).sort()) {
     const [, atMs, pid, serial] = FILE.exec(name) ?? [];
-    if (atMs === undefined || pid === undefined || serial === undefined || isAlive(Number(pid))) continue;
+    if (atMs === undefined || pid === undefined || serial === undefined || belongsToAnother(Number(pid))) continue;
     const mine = join(directory, `${atMs}-${process.pid}-${pid}${serial}.jsonl`);
     try {
       renameSync(join(directory, name), mine);
@@ -79,14 +80,8 @@ function orphans(directory: string): SpoolFile[] {
   return taken;
 }
 
-function isAlive(pid: number): boolean {
-  if (pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+function belongsToAnother(pid: number): boolean {
+  return pid !== process.pid && isAlive(pid);
 }
 
 /** Rows that can be read; a line that was cut off by a crash is passed over, and shows as a gap. */

@@ -2,7 +2,7 @@
  * The upstream as a child process. It gets our environment without our secrets, our standard error and our process group (so
  * that a closing terminal reaches it), and it never outlives us: first its input ends, then it is asked, then it is killed.
  */
-import { spawn } from 'node:child_process';
+import * as system from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import { PassThrough } from 'node:stream';
@@ -38,6 +38,12 @@ const KILL_AFTER_TERM_MS = 400;
 const SILENT_AFTER_EXIT_MS = 500;
 /** Everything that begins so is ours, keys and tokens among it. */
 const OWN_VARIABLE = /^PORTCULLIS_/i;
+
+/**
+ * On Windows most servers are started through `.cmd` files (npx among them), which Node does not start without a shell since CVE-2024-27980, and
+ * whose arguments a shell reads anew: cross-spawn finds the file and quotes for that. Elsewhere it would only cost its loading.
+ */
+const { spawn } = process.platform === 'win32' ? (await import('cross-spawn')).default : system;
 
 /** Starts the child at once. A command that cannot be started shows in `ended`, after one line on `stderr`. */
 export function startChild(command: ChildCommand): Child {
