@@ -298,7 +298,7 @@ describe('the transport', () => {
     expect(upstream.seen).toEqual([]);
   });
 
-  it.each(['HTTP to a URL', 'HTTP to a process'])('[P2] P9 a header that says something else than the body is refused in both eras: %s', async (over) => {
+  it.each(['HTTP to a URL', 'HTTP to a process'])('[P9] P9 a header that says something else than the body is refused in both eras: %s', async (over) => {
     const upstream = keep(await startUpstream());
     const listener = keep(await listen(over === 'HTTP to a URL' ? upstream.url : script('reply(message.id, {});')));
     const old = over === 'HTTP to a URL' ? { 'mcp-session-id': SESSION } : { 'mcp-session-id': String((await ask(listener.url, { body: request('i', 'initialize', {}) })).headers['mcp-session-id']) };
@@ -320,7 +320,7 @@ describe('the transport', () => {
     expect(listener.gate.judged).toEqual([]);
   });
 
-  it('T2 one agent hears nothing of another, though both use the same ids', async () => {
+  it('[P9] T2 one agent hears nothing of another, though both use the same ids', async () => {
     const child = script(`
       globalThis.name ??= message.params && message.params.clientInfo && message.params.clientInfo.name;
       if (message.id !== undefined) setTimeout(() => reply(message.id, message.method === 'initialize' ? { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 'c', version: '1' } } : { content: [{ type: 'text', text: globalThis.name }] }), Math.random() * 30);`);

@@ -219,7 +219,7 @@ describe('what the upstream cannot answer', () => {
     expect((await agent.next('init')).error?.message).toBe(`The upstream http://127.0.0.1:${gone.port} does not answer: nothing listens there`);
   });
 
-  it('follows no redirect with its credentials', async () => {
+  it('[P10] follows no redirect with its credentials', async () => {
     const other = await upstream();
     const server = await upstream(({ response }) => {
       response.writeHead(308, { location: other.url }).end();

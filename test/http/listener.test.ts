@@ -74,7 +74,7 @@ describe.each([['a URL'], ['a process']])('in front of %s, who may call', (behin
     ['this machine', { host: 'localhost:1234', origin: 'http://127.0.0.1:5173' }, 200],
     ['this machine under IPv6', { host: '[::1]:8080', origin: 'http://[::1]' }, 200],
     ['a name below localhost', { host: 'agent.localhost' }, 200],
-  ])('[P2] %s', async (_what, headers, status) => {
+  ])('[P9] %s', async (_what, headers, status) => {
     const heard = await (await door())({ headers });
     expect(heard.status).toBe(status);
     if (status === 403) expect(heard.messages).toMatchObject([{ id: null, error: { code: -32600 } }]);
@@ -86,7 +86,7 @@ describe.each([['a URL'], ['a process']])('in front of %s, who may call', (behin
     expect((await knock({ headers: { host: 'corp.example' } })).status).toBe(403);
   });
 
-  it('wants its token from everybody, where it has one', async () => {
+  it('[P9] wants its token from everybody, where it has one', async () => {
     const knock = await door({ token: 'a-long-enough-token' });
     for (const authorization of [undefined, 'Bearer wrong', 'Basic a-long-enough-token', 'Bearer a-long-enough-token, Bearer x']) {
       const heard = await knock({ headers: authorization === undefined ? {} : { authorization } });
@@ -120,7 +120,7 @@ describe.each([['a URL'], ['a process']])('in front of %s, who may call', (behin
     expect((await knock({ body: INITIALIZE })).status).toBe(200);
   });
 
-  it('has one endpoint, and no path that leads around it', async () => {
+  it('[P10] has one endpoint, and no path that leads around it', async () => {
     const knock = await door();
     for (const path of ['/', '/sse', '/mcp/', '/mcp/x', '//mcp', '/MCP', '/mcp%2f', '/.well-known/../mcp', '/.well-known/%2e%2e/mcp', '/.well-known//mcp', '/x/../mcp', '/token/../mcp']) {
       expect([path, (await knock({ path })).status]).toEqual([path, 404]);
@@ -158,7 +158,7 @@ describe('in front of a URL', () => {
     expect((await ask(url, { method: 'GET', path: '/authorize?x=1' })).headers.location).toBe('http://localhost:1/cb?code=1');
   });
 
-  it('does not lead an agent past itself by a redirect', async () => {
+  it('[P10] does not lead an agent past itself by a redirect', async () => {
     const server = await upstream(({ response }) => {
       response.writeHead(307, { location: 'http://elsewhere.example/mcp' }).end();
       return true;
@@ -170,7 +170,7 @@ describe('in front of a URL', () => {
     expect(gate.judged.map(({ outcome }) => outcome)).toEqual(['error']);
   });
 
-  it('keeps two agents apart, by their sessions', async () => {
+  it('[P9] keeps two agents apart, by their sessions', async () => {
     const names = new Map<string, string>();
     const server = await upstream(({ seen, json }) => {
       if (seen.message?.method !== 'initialize') return false;
@@ -382,7 +382,7 @@ describe('in front of processes', () => {
     ['another name', { 'mcp-name': 'ok' }, -32020],
     ['a broken encoding', { 'mcp-name': '=?base64?d2hv!?=' }, -32020],
     ['another revision', { 'mcp-protocol-version': '2025-11-25' }, -32020],
-  ])('[P2] refuses a header that says something else than the body: %s', async (_what, headers, code) => {
+  ])('[P9] refuses a header that says something else than the body: %s', async (_what, headers, code) => {
     const { url, gate } = await listened(CHILD);
     const heard = await ask(url, modern(1, 'tools/call', { name: 'who' }, headers));
     expect([heard.status, heard.messages]).toMatchObject([400, [{ id: 1, error: { code } }]]);
