@@ -9,9 +9,8 @@ import type { Restriction } from '@portcullis/policy-core';
 import { MAX_ENTRY_BYTES } from '@portcullis/tlog';
 import { ERASED } from '../domain/events.ts';
 import type { EventType, PlaneEvent, Recorded } from '../domain/events.ts';
+import { SCHEMA, upcast } from './upcast.ts';
 
-/** Raised for an event type when its fields change their meaning; `decodeEvent` refuses one that it does not know. */
-export const SCHEMA = 1;
 /** Salt of an erasable payload: a hash of a short text must not be guessable. */
 const SALT_BYTES = 32;
 
@@ -99,11 +98,12 @@ export function decodeEvent(entry: Uint8Array, payload: PayloadReader): Recorded
   // The tree covers these bytes and this program wrote them, so their form is not checked again.
   const fields = JSON.parse(Buffer.from(entry.buffer, entry.byteOffset, entry.byteLength).toString('utf8')) as EntryFields;
   const { seq, type } = fields;
-  if (fields.schema !== SCHEMA) throw new DamagedLog(`event ${seq} (${type}) has schema ${fields.schema}, which this version of Portcullis does not know: start the version that wrote it, or a newer one`);
   const body = payloadText(seq, fields.payload_sha256, payload);
   if (body === null) throw new DamagedLog(`the payload of event ${seq} was erased, though it may never be`);
   const { hidden_sha256: hidden, ...open } = JSON.parse(body) as Record<string, unknown>;
   const closed = typeof hidden === 'string' ? payloadText(seq, hidden, payload) : null;
+  const form = upcast(type, fields.schema, { open, closed: closed === null ? null : (JSON.parse(closed) as Fields) });
+  if (form === undefined) throw new DamagedLog(`event ${seq} (${type}) has schema ${fields.schema}, which this version of Portcullis does not know: start the version that wrote it, or a newer one`);
   const reason = fields.reason_sha256 === null ? null : payloadText(seq, fields.reason_sha256, payload);
   const recorded = {
     seq,
@@ -117,7 +117,7 @@ export function decodeEvent(entry: Uint8Array, payload: PayloadReader): Recorded
     commandSha256: fields.idem?.command_sha256 ?? null,
     cause: fields.cause,
   };
-  return { ...recorded, event: unite(type, open, closed === null ? null : (JSON.parse(closed) as Record<string, unknown>), recorded) };
+  return { ...recorded, event: unite(type, form.open, form.closed, recorded) };
 }
 
 /** The salted payloads that an entry names, directly or through its body, as far as they are still there. */
