@@ -2,7 +2,8 @@
  * Whoever can write the log's files alters them, in every way that docs/audit.md lists; `portcullis log verify`, the real command, is asked
  * without and with a checkpoint that was kept outside. Which alteration needs the checkpoint is part of what is shown. Needs the built plane.
  */
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeBundle, decodeBundle, leafHash } from '@portcullis/tlog';
 import type Database from 'better-sqlite3';
@@ -215,6 +216,34 @@ describe('portcullis log verify', () => {
       writeFileSync(file, before);
     }
     expect(await verifyInProcess(exported)).toBe(0);
+  }, 120_000);
+
+  it('[L4] takes a folder, a pipe, a device, a loop and something huge for no files of a log, wherever they lie, and ends', async () => {
+    const strange: readonly ((file: string) => void)[] = [
+      (file) => mkdirSync(file),
+      (file) => execFileSync('mkfifo', [file]),
+      (file) => symlinkSync('/dev/zero', file),
+      (file) => symlinkSync(file, file),
+      (file) => {
+        writeFileSync(file, '');
+        truncateSync(file, 3 * 2 ** 30);
+      },
+    ];
+    const directory = join(log.folder, 'strange');
+    cpSync(exported, directory, { recursive: true });
+    // A body: a reason that is not there was erased.
+    const payload = readdirSync(join(exported, 'payload')).find((name) => readFileSync(join(exported, 'payload', name), 'utf8').startsWith('{'))!;
+    for (const place of ['checkpoint', 'tile/entries/000', 'tile/0/000', `payload/${payload}`].map((name) => join(directory, name))) {
+      const bytes = readFileSync(place);
+      for (const put of strange) {
+        rmSync(place, { recursive: true });
+        put(place);
+        expect(await verifyInProcess(directory), `${place} ${String(put)}`).toBe(1);
+      }
+      rmSync(place);
+      writeFileSync(place, bytes);
+    }
+    expect(await verifyInProcess(directory)).toBe(0);
   }, 120_000);
 
   it('says what it says of a cut in words, and never that nothing can be altered', async () => {

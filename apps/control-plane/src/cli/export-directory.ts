@@ -1,5 +1,5 @@
 /** The directory that `portcullis log export` writes: into a new one, or over an earlier export of the same log. */
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { CHECKPOINT_PATH } from '@portcullis/tlog';
 import type { VerifierKey } from '@portcullis/tlog';
@@ -72,12 +72,26 @@ function replace(file: string, bytes: Uint8Array): void {
   renameSync(`${file}.tmp`, file);
 }
 
-/** Asks once: an exported log is a file for each event and more. */
+/** A bundle has at most 16 MiB, a normalised policy less: what is larger is no file of a log. */
+const MAX_FILE_BYTES = 64 * 1024 * 1024;
+
+/**
+ * The bytes of a file of an exported log. Undefined where there is none, and where what lies there cannot be one: a folder, a device, a pipe, something
+ * huge. Asks once: an exported log is a file for each event and more.
+ */
 export function readIfThere(file: string): Buffer | undefined {
+  let fd: number;
   try {
-    return readFileSync(file);
+    // Opening a pipe would wait for somebody who writes into it.
+    fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR' || error.code === 'ENXIO' || error.code === 'ELOOP')) return undefined;
     throw error;
+  }
+  try {
+    const stats = fstatSync(fd);
+    return stats.isFile() && stats.size <= MAX_FILE_BYTES ? readFileSync(fd) : undefined;
+  } finally {
+    closeSync(fd);
   }
 }
