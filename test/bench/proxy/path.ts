@@ -1,4 +1,6 @@
-/** One path from the benchmark to the upstream server: a process whose lines are written and read without any SDK. */
+/** One path from the benchmark to the upstream server: a process that is talked to without any SDK, over stdio or Streamable HTTP. */
+import { Agent, request } from 'node:http';
+import { createServer, type AddressInfo } from 'node:net';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { cleanEnvironment } from '../../world/process.ts';
@@ -24,8 +26,10 @@ const LINE_FEED = 10;
 export const SMALL = 'a small argument of some forty characters';
 const INITIALIZE = { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'bench', version: '1' } };
 
+export type Opened = Promise<{ readonly path: OpenPath; readonly startMs: number }>;
+
 /** Starts the path; resolves with the answer to `initialize`, which took `startMs` from the start of the process. */
-export async function openPath({ name, command: [program = '', ...args], env }: PathCommand): Promise<{ readonly path: OpenPath; readonly startMs: number }> {
+export async function openPath({ name, command: [program = '', ...args], env }: PathCommand): Opened {
   const startedAt = performance.now();
   const child = spawn(program, args, { env: cleanEnvironment(env), stdio: ['pipe', 'pipe', 'ignore'] });
   const { pid } = child;
@@ -34,21 +38,75 @@ export async function openPath({ name, command: [program = '', ...args], env }: 
   await ask('initialize', INITIALIZE);
   const startMs = performance.now() - startedAt;
   child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' })}\n`);
-  const path: OpenPath = {
+  return { path: pathOf(name, child, pid, ask, () => child.stdin.end()), startMs };
+}
+
+/** The same over HTTP: `{port}` in the command is where it is to listen. */
+export async function openHttpPath({ name, command, env }: PathCommand): Promise<Awaited<Opened> & { readonly port: number }> {
+  const port = await freePort();
+  const [program = '', ...args] = command.map((word) => word.replace('{port}', String(port)));
+  const startedAt = performance.now();
+  const child = spawn(program, args, { env: cleanEnvironment(env), stdio: ['ignore', 'ignore', 'ignore'] });
+  const { pid } = child;
+  if (pid === undefined) throw new Error(`${name} does not start`);
+  const ask = httpAsker(port);
+  while (!(await ask('initialize', INITIALIZE).then(() => true, () => false))) {
+    if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  return { path: pathOf(name, child, pid, ask, () => child.kill('SIGTERM')), startMs: performance.now() - startedAt, port };
+}
+
+type Ask = (method: string, params: unknown) => Promise<void>;
+
+function pathOf(name: string, child: ChildProcess, pid: number, ask: Ask, end: () => unknown): OpenPath {
+  return {
     name,
     call: (tool, given) => ask('tools/call', { name: tool, arguments: given }),
     cpuUs: () => cpuOf(pid),
     rssMb: () => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024,
     close: async () => {
       const gone = new Promise((resolve) => child.once('exit', resolve));
-      child.stdin.end();
+      end();
       await gone;
     },
   };
-  return { path, startMs };
 }
 
-function asker(child: ChildProcess): (method: string, params: unknown) => Promise<void> {
+/** A port that nobody has just now. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+function httpAsker(port: number): Ask {
+  const agent = new Agent({ keepAlive: true });
+  let session: string | null = null;
+  let next = 0;
+  return (method, params) =>
+    new Promise((resolve, reject) => {
+      const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream', 'mcp-protocol-version': INITIALIZE.protocolVersion, ...(session === null ? {} : { 'mcp-session-id': session }) };
+      const asked = request({ agent, host: '127.0.0.1', port, path: '/mcp', method: 'POST', headers }, (answer) => {
+        const given = answer.headers['mcp-session-id'];
+        if (method === 'initialize' && typeof given === 'string') session = given;
+        const chunks: Buffer[] = [];
+        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+        answer.on('error', reject);
+        answer.on('end', () => {
+          const body = Buffer.concat(chunks);
+          if (answer.statusCode !== 200 || body.includes('"isError":true') || body.includes('"error":')) reject(new Error(`${answer.statusCode}: ${body.toString('utf8', 0, 500)}`));
+          else resolve();
+        });
+      });
+      asked.on('error', reject);
+      asked.end(JSON.stringify({ jsonrpc: '2.0', id: next++, method, params }));
+    });
+}
+
+function asker(child: ChildProcess): Ask {
   const { stdin, stdout } = child;
   if (stdin === null || stdout === null) throw new Error('no pipes');
   const waiting = new Map<number, { readonly resolve: () => void; readonly reject: (error: Error) => void }>();

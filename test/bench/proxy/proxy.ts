@@ -1,5 +1,5 @@
 /**
- * What the proxy adds to a call, over stdio, beside the floor of the same run: direct, a bare byte pipe, ours (a typical policy, decisions recorded by a
+ * What the proxy adds to a call, over stdio and Streamable HTTP, beside the floor of the same run: direct, a bare byte pipe, ours (a typical policy, decisions recorded by a
  * live plane), an SDK transport-to-transport pipe, and ours with a counter on the path. All processes live at once, and each round measures
  * them in random order; what is reported is the median of the differences within rounds, which a busy machine moves least.
  *
@@ -12,7 +12,7 @@ import { enrolHost } from '../../world/host.ts';
 import { startPlane } from '../../world/plane.ts';
 import { PORTCULLIS_PROXY, ROOT, until } from '../../world/process.ts';
 import { JSON_ONLY, option, printTable, round } from '../table.ts';
-import { openPath, SMALL, type OpenPath, type PathCommand } from './path.ts';
+import { openHttpPath, openPath, SMALL, type OpenPath, type PathCommand } from './path.ts';
 
 const ROUNDS = option('rounds', 20);
 const STARTS = option('starts', 9);
@@ -38,7 +38,8 @@ tools:
 const COUNTING = TYPICAL.replace('      - name: no secrets', '      - { name: many a day, rate_limit: 100000000/day }\n      - name: no secrets');
 
 const here = (file: string): string => join(ROOT, 'test/bench/proxy', file);
-const UPSTREAM = [process.execPath, here('upstream.js')];
+const NODE = process.execPath;
+const UPSTREAM = [NODE, here('upstream.js')];
 
 interface Row {
   readonly name: string;
@@ -55,35 +56,71 @@ interface Row {
 
 const directory = mkdtempSync(join(tmpdir(), 'portcullis-bench-'));
 const plane = await startPlane(directory);
-const open: OpenPath[] = [];
+const open = new Set<OpenPath>();
 try {
   plane.save('typical.yaml', TYPICAL);
   plane.save('counting.yaml', COUNTING);
   const { home } = await enrolHost(plane, 'host', {});
-  const ours = (name: string, server: string): PathCommand => ({ name, command: [process.execPath, PORTCULLIS_PROXY, '--server', server, '--', ...UPSTREAM], env: { PORTCULLIS_HOME: home } });
-  const paths: readonly PathCommand[] = [
-    { name: 'direct', command: UPSTREAM, env: {} },
-    { name: 'byte pipe', command: [process.execPath, here('byte-pipe.js'), ...UPSTREAM], env: {} },
-    ours('portcullis', 'typical'),
-    { name: 'SDK pipe', command: [process.execPath, here('sdk-pipe.js'), ...UPSTREAM], env: {} },
-    ours('portcullis, counting', 'counting'),
-  ];
-  for (const path of paths) open.push((await openPath(path)).path);
-  const second = (await openPath(ours('portcullis, counting', 'counting'))).path;
-  open.push(second);
-  await until('the policies', async () => (await Promise.all(open.map((path) => path.call('echo', { text: SMALL }).then(() => true, () => false)))).every(Boolean), 20_000, 50);
-  const rows = await measure(paths, open.slice(0, paths.length));
-  const [counting] = open.filter(({ name }) => name === 'portcullis, counting');
-  const together = counting === undefined ? Number.NaN : await bothAtOnce(counting, second);
-  if (JSON_ONLY) console.log(JSON.stringify({ rounds: ROUNDS, starts: STARTS, paths: rows, twoCountingProcessesCallsPerSecond: together }));
-  else print(rows, together);
+  const env = { PORTCULLIS_HOME: home };
+  const overStdio = await overAll(openPath, stdioPaths(env));
+  const together = await bothAtOnce(openPath, stdioPaths(env).at(-1));
+  const upstream = await openHttpPath({ name: 'upstream', command: [NODE, here('http-upstream.js'), '{port}'], env: {} });
+  open.add(upstream.path);
+  const overHttp = await overAll(openHttpPath, httpPaths(env, upstream.port));
+  if (JSON_ONLY) console.log(JSON.stringify({ rounds: ROUNDS, starts: STARTS, stdio: overStdio, http: overHttp, twoCountingProcessesCallsPerSecond: together }));
+  else {
+    print('stdio', overStdio);
+    console.log(`\nTwo counting processes at once, on one SQLite file: ${together} calls/s together.\n`);
+    print('Streamable HTTP', overHttp);
+  }
 } finally {
-  await Promise.all(open.map((path) => path.close()));
+  await Promise.all([...open].map((path) => path.close()));
   await plane.stop();
   rmSync(directory, { recursive: true, force: true });
 }
 
-async function measure(commands: readonly PathCommand[], paths: readonly OpenPath[]): Promise<readonly Row[]> {
+function stdioPaths(env: PathCommand['env']): readonly PathCommand[] {
+  const ours = (name: string, server: string): PathCommand => ({ name, command: [NODE, PORTCULLIS_PROXY, '--server', server, '--', ...UPSTREAM], env });
+  return [
+    { name: 'direct', command: UPSTREAM, env: {} },
+    { name: 'byte pipe', command: [NODE, here('byte-pipe.js'), ...UPSTREAM], env: {} },
+    ours('portcullis', 'typical'),
+    { name: 'SDK pipe', command: [NODE, here('sdk-pipe.js'), ...UPSTREAM], env: {} },
+    ours('portcullis, counting', 'counting'),
+  ];
+}
+
+/** All of them before one upstream, which is there already; direct is a second one of its kind. */
+function httpPaths(env: PathCommand['env'], upstream: number): readonly PathCommand[] {
+  const ours = (name: string, server: string): PathCommand => ({ name, command: [NODE, PORTCULLIS_PROXY, '--server', server, '--listen', '127.0.0.1:{port}', '--upstream', `http://127.0.0.1:${upstream}/mcp`], env });
+  return [
+    { name: 'direct', command: [NODE, here('http-upstream.js'), '{port}'], env: {} },
+    { name: 'byte pipe', command: [NODE, here('http-pipe.js'), String(upstream), '{port}'], env: {} },
+    ours('portcullis', 'typical'),
+    { name: 'SDK pipe', command: [NODE, here('http-sdk-pipe.js'), String(upstream), '{port}'], env: {} },
+    ours('portcullis, counting', 'counting'),
+  ];
+}
+
+type Open = typeof openPath;
+
+async function overAll(openOne: Open, commands: readonly PathCommand[]): Promise<readonly Row[]> {
+  const paths: OpenPath[] = [];
+  for (const command of commands) {
+    const { path } = await openOne(command);
+    paths.push(path);
+    open.add(path);
+  }
+  await until('the policies', async () => (await Promise.all(paths.map((path) => path.call('echo', { text: SMALL }).then(() => true, () => false)))).every(Boolean), 20_000, 50);
+  const rows = await measure(openOne, commands, paths);
+  for (const path of paths) {
+    await path.close();
+    open.delete(path);
+  }
+  return rows;
+}
+
+async function measure(openOne: Open, commands: readonly PathCommand[], paths: readonly OpenPath[]): Promise<readonly Row[]> {
   await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
   const idle = paths.map((path) => path.rssMb());
   const rounds = new Map(paths.map(({ name }) => [name, { p50: [] as number[], perSecond: [] as number[], cpu: [] as number[] }]));
@@ -98,7 +135,7 @@ async function measure(commands: readonly PathCommand[], paths: readonly OpenPat
     }
   }
   const big = await measureBig(paths);
-  const starts = await measureStarts(commands);
+  const starts = await measureStarts(openOne, commands);
   const direct = rounds.get('direct')?.p50 ?? [];
   return paths.map(({ name }, index) => {
     const mine = rounds.get(name) ?? { p50: [], perSecond: [], cpu: [] };
@@ -160,11 +197,11 @@ interface Start {
   readonly cpuMs: number;
 }
 
-async function measureStarts(commands: readonly PathCommand[]): Promise<ReadonlyMap<string, readonly Start[]>> {
+async function measureStarts(openOne: Open, commands: readonly PathCommand[]): Promise<ReadonlyMap<string, readonly Start[]>> {
   const times = new Map<string, Start[]>();
   for (let at = 0; at < STARTS; at += 1) {
     for (const command of shuffled(commands)) {
-      const { path, startMs } = await openPath(command);
+      const { path, startMs } = await openOne(command);
       times.set(command.name, [...(times.get(command.name) ?? []), { ms: startMs, cpuMs: path.cpuUs() / 1000 }]);
       await path.close();
     }
@@ -173,12 +210,15 @@ async function measureStarts(commands: readonly PathCommand[]): Promise<Readonly
 }
 
 /** Two processes that reserve from one SQLite file: calls a second of both together. */
-async function bothAtOnce(one: OpenPath, other: OpenPath): Promise<number> {
+async function bothAtOnce(openOne: Open, counting: PathCommand | undefined): Promise<number> {
+  if (counting === undefined) return Number.NaN;
+  const both = [(await openOne(counting)).path, (await openOne(counting)).path];
+  for (const path of both) open.add(path);
   const rates: number[] = [];
   for (let at = 0; at < ROUNDS; at += 1) {
     const before = performance.now();
-    await Promise.all([inFlight(one, CONCURRENT), inFlight(other, CONCURRENT)]);
-    rates.push((2 * CONCURRENT) / ((performance.now() - before) / 1000));
+    await Promise.all(both.map((path) => inFlight(path, CONCURRENT)));
+    rates.push((both.length * CONCURRENT) / ((performance.now() - before) / 1000));
   }
   return Math.round(median(rates));
 }
@@ -193,10 +233,10 @@ function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? (sorted[middle] ?? Number.NaN) : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
 }
 
-function print(rows: readonly Row[], together: number): void {
+function print(transport: string, rows: readonly Row[]): void {
   const pipe = rows.find(({ name }) => name === 'byte pipe');
   const ratio = (value: number, floor: number | undefined): string => (floor === undefined ? '-' : `x${round(value / floor)}`);
-  console.log(`stdio; ${ROUNDS} rounds of ${SEQUENTIAL} calls one by one and ${CONCURRENT} with ${IN_FLIGHT} in flight; ratios are to the byte pipe\n`);
+  console.log(`${transport}; ${ROUNDS} rounds of ${SEQUENTIAL} calls one by one and ${CONCURRENT} with ${IN_FLIGHT} in flight; ratios are to the byte pipe\n`);
   printTable(
     ['path', 'p50 ms', 'added µs', 'ratio', 'calls/s', 'CPU µs/call', ...Object.keys(BIG).flatMap((size) => [`${size} ms`, 'ratio']), 'start ms', 'ratio', 'CPU ms', 'idle MB', 'ratio'],
     rows.map((row) => [
@@ -205,5 +245,4 @@ function print(rows: readonly Row[], together: number): void {
       row.startMs.toFixed(0), ratio(row.startMs, pipe?.startMs), row.startCpuMs.toFixed(0), row.idleMb.toFixed(0), ratio(row.idleMb, pipe?.idleMb),
     ]),
   );
-  console.log(`\nTwo counting processes at once, on one SQLite file: ${together} calls/s together.`);
 }

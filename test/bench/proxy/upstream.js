@@ -1,5 +1,6 @@
-/** The server behind every path: no SDK, so that what is measured is the path. `big` answers with as many bytes as it is asked for. */
+/** The server behind every path over stdio: no SDK, so that what is measured is the path. */
 import process from 'node:process';
+import { resultOf } from './answers.js';
 
 let rest = '';
 process.stdin.setEncoding('utf8');
@@ -15,11 +16,4 @@ process.stdin.on('end', () => process.exit(0));
 function answer({ id, method, params }) {
   if (id === undefined) return '';
   return `${JSON.stringify({ jsonrpc: '2.0', id, result: resultOf(method, params) })}\n`;
-}
-
-function resultOf(method, params) {
-  if (method === 'initialize') return { protocolVersion: params.protocolVersion, capabilities: { tools: {} }, serverInfo: { name: 'bench', version: '1' } };
-  if (method === 'tools/list') return { tools: ['echo', 'big'].map((name) => ({ name, inputSchema: { type: 'object' } })) };
-  if (params?.name === 'big') return { content: [{ type: 'text', text: 'x'.repeat(params.arguments.bytes) }] };
-  return { content: [{ type: 'text', text: params?.arguments?.text ?? '' }] };
 }
