@@ -334,6 +334,21 @@ describe('2026-07-28', () => {
     expect(wired.fromServer(result(2, page)).toClient).toEqual([JSON.stringify(result(2, page))]);
   });
 
+  it('counts a call once, however often the upstream asks for more input before it does it', () => {
+    const wired = wire('version: "1"\ntools: { a: { rules: [{ name: one, rate_limit: 1/hour }] } }\n');
+    for (const id of [1, 2, 3]) {
+      expect(wired.fromClient(request(id, 'tools/call', { name: 'a', ...(id === 1 ? {} : { requestState: 's', inputResponses: {} }), ...MODERN })).toServer).toHaveLength(1);
+      wired.fromServer(result(id, id < 3 ? { resultType: 'input_required', inputRequests: {}, requestState: 's' } : { resultType: 'complete', content: [] }));
+    }
+    expect(wired.gate.judged.map(({ outcome }) => outcome)).toEqual(['error', 'error', 'ok']);
+    expect(wired.fromClient(request(4, 'tools/call', { name: 'a', ...MODERN })).toClient[0]).toContain('[POLICY DENIED]');
+    // Up to 2025-11-25 the word means nothing.
+    const old = wire(ALLOW);
+    old.fromClient(call(1, 'a'));
+    old.fromServer(result(1, { resultType: 'input_required' }));
+    expect(old.gate.judged[0]?.outcome).toBe('ok');
+  });
+
   it('judges what the upstream asks inside a result or a notification', () => {
     const asks = { resultType: 'input_required', inputRequests: { a: { method: 'sampling/createMessage', params: { messages: [] } } }, requestState: 's' };
     const allowed = wire(ALLOW);

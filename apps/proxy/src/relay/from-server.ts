@@ -166,8 +166,17 @@ function considerResult(state: SessionState, line: Buffer, result: Member, waiti
     if (asked.modern && LIST_METHODS.has(asked.method)) edits.push(...limitCaching(line, result));
   }
   if (asked.method === 'initialize' || asked.method === 'server/discover') edits.push(...considerHandshake(state, line, result, asked.method));
-  settleAll(judgements, outcomeOf(line, result));
+  settleAll(judgements, asked.modern && asksForInput(line, result) ? 'error' : outcomeOf(line, result));
   return forward({ kind: 'response', id: asked.id, outcome: 'result' }, edits);
+}
+
+/**
+ * The upstream has not done the call yet: the agent makes it again with what is asked for (2026-07-28). That call is counted, so what
+ * this one counted is given back, as for a call that failed.
+ */
+function asksForInput(line: Buffer, result: Member): boolean {
+  const type = (result.members ?? []).find((member) => member.key === 'resultType');
+  return type !== undefined && line.toString('latin1', type.start, Math.min(type.end, type.start + 32)) === '"input_required"';
 }
 
 function outcomeOf(line: Buffer, result: Member): Outcome {
