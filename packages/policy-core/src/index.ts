@@ -15,6 +15,7 @@ export type { Glob } from './glob.ts';
 export { compileGlob, isExact, MAX_GLOB_LENGTH } from './glob.ts';
 export { isPlumbing, PLUMBING } from './plumbing.ts';
 export type { Form as PlumbingForm, Sender as PlumbingSender } from './plumbing.ts';
+export { rateLimitMessage } from './parse/counters.ts';
 export type { ParsedPolicy } from './parse/policy.ts';
 export { parsePolicy } from './parse/policy.ts';
 export { MAX_POLICY_BYTES } from './parse/source.ts';

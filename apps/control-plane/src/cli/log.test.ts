@@ -111,3 +111,24 @@ describe('one event', () => {
     expect((await log('verify', '--key', '/nowhere/key')).err).toContain('There is no key at /nowhere/key');
   });
 });
+
+describe('diff', () => {
+  const RULES = (limit: string, words: string) => `version: "1"\ntools:\n  write_file:\n    rules:\n      - { name: few, rate_limit: ${limit}, on_deny: ${words} }\n`;
+
+  it('begins with what callers see, changed limits too, and fits', async () => {
+    await world.save({ 'files.yaml': RULES('60/minute', 'a') });
+    const before = world.plane.state().version;
+    await world.save({ 'files.yaml': RULES('3/minute', 'so many words '.repeat(40)) });
+    const { code, out } = await by.operate('viewer', ['diff', String(before), String(world.plane.state().version)]);
+    expect(code).toBe(0);
+    expect(out.split('\n').slice(0, 4)).toEqual(['For callers:', '  files write_file: at most 3 a minute (was 60 a minute)', '~ files.yaml', '    ~ tools > write_file > few > rate_limit: 60/minute -> 3/minute']);
+    for (const line of out.split('\n')) expect(Array.from(line).length).toBeLessThanOrEqual(100);
+    expect(out).not.toMatch(/state\.|_rate_|evaluate|enforce/);
+  });
+
+  it('and rollback say of a version that there is not which is the newest, and what lists them', async () => {
+    for (const args of [['diff', '0', '999'], ['rollback', '999', '--reason', 'x'], ['show', '999']]) {
+      expect(await by.operate('admin', args)).toMatchObject({ code: 1, err: 'There is no version 999 yet; the newest is 0. `portcullis log` lists them.' });
+    }
+  });
+});

@@ -1,6 +1,6 @@
 /** `portcullis log`, `show`, `diff`: the past. */
 import type { PolicyDifference } from '../domain/diff.ts';
-import type { ReachDifferences } from '../domain/reach.ts';
+import type { ReachDifference, ReachDifferences } from '../domain/reach.ts';
 import type { Recorded } from '../domain/events.ts';
 import type { PolicyInForce, RestrictionInForce } from '../domain/state.ts';
 import type { Restriction } from '@portcullis/policy-core';
@@ -143,8 +143,8 @@ interface DiffView {
   readonly to: number;
   readonly notes: readonly string[];
   readonly changes: readonly PolicyDifference[];
-  /** Not there from a plane of an older version. */
-  readonly reach?: ReachDifferences;
+  /** Not there from a plane of an older version, as are its limits. */
+  readonly reach?: Omit<ReachDifferences, 'changes'> & { readonly changes: readonly (Omit<ReachDifference, 'limits'> & Partial<Pick<ReachDifference, 'limits'>>)[] };
   readonly texts: readonly { readonly policy: string; readonly unified: string }[];
   readonly imposed: readonly Restriction[];
   readonly ended: readonly Restriction[];
@@ -164,26 +164,33 @@ function diffLines(view: DiffView, asText: boolean): readonly string[] {
     ...view.notes,
     ...view.imposed.map((one) => `+ restriction ${one.id}: denies ${restrictionText(one)}`),
     ...view.ended.map((one) => `- restriction ${one.id}: denied ${restrictionText(one)}`),
-    ...(asText ? view.texts.flatMap((text) => linesOf(text.unified.trimEnd())) : [...view.changes.flatMap(changeLines), ...reachLines(view.reach)]),
-  ];
+    ...(asText ? [] : [...reachLines(view.reach), ...view.changes.flatMap(changeLines)]),
+  ].flatMap((line) => wrapped(line));
+  if (asText) lines.push(...view.texts.flatMap((text) => linesOf(text.unified.trimEnd())));
   if (!asText && view.texts.length > view.changes.length) lines.push('(Some texts differ in comments, order or layout only: --text shows them.)');
   return lines.length === 0 ? [`Nothing changed between ${view.from} and ${view.to}.`] : lines;
 }
 
 /** What the change means to those who call. */
-function reachLines(reach: ReachDifferences | undefined): readonly string[] {
+function reachLines(reach: DiffView['reach']): readonly string[] {
   if (reach === undefined || reach.changes.length === 0) return [];
   const { changes, cut } = reach;
   const more = changes.length - MAX_REACH;
   return [
     'For callers:',
-    ...changes.slice(0, MAX_REACH).map(({ server, labels, tool, visible, calls }) => {
+    ...changes.slice(0, MAX_REACH).map(({ server, labels, tool, visible, calls, limits }) => {
       const seen = visible.before === visible.after ? [] : [visible.after ? 'visible' : 'hidden'];
       const called = calls.before === calls.after ? [] : [OUTLOOK[calls.after]];
-      return `  ${server} ${tool}${labelsText(labels)}: ${[...seen, ...called].join(', ')}`;
+      const limited = limits === undefined || calls.after === 'denied' || limits.before.join() === limits.after.join() ? [] : [limitsText(limits)];
+      return `  ${server} ${tool}${labelsText(labels)}: ${[...seen, ...called, ...limited].join(', ')}`;
     }),
     ...(more > 0 || cut ? [`  and ${more > 0 ? `${more} more` : 'more than is looked at'}; --json has ${cut ? 'what was looked at' : 'all'}`] : []),
   ];
+}
+
+function limitsText({ before, after }: ReachDifference['limits']): string {
+  const was = before.length === 0 ? '' : ` (was ${before.join(' and ')})`;
+  return after.length === 0 ? `no limit any more${was}` : `at most ${after.join(' and ')}${was}`;
 }
 
 /** Lines about tools; a change of a default is about all of them. */

@@ -31,7 +31,20 @@ describe('the difference of two policy sets', () => {
     expect(difference?.parts).toContainEqual({ path: ['hide', 'h1'], kind: 'removed', before: '', after: null });
     expect(difference?.parts).toContainEqual({ path: ['hide', 'h2'], kind: 'added', before: null, after: '' });
     expect(difference?.parts).toContainEqual({ path: ['tools', 'create', 'ours', 'conditions', 'args.owner in'], kind: 'changed', before: '["acme"]', after: '["acme", "evil"]' });
-    expect(difference?.parts).toContainEqual({ path: ['tools', 'create', 'few', 'counter', 'limit'], kind: 'changed', before: '5', after: '9' });
+    expect(difference?.parts).toContainEqual({ path: ['tools', 'create', 'few', 'rate_limit'], kind: 'changed', before: '5/hour', after: '9/hour' });
+  });
+
+  it('speaks of limits and rules in the words of their author, and of nothing that nobody wrote', () => {
+    const rules = (limit: string, max: number, more = '') => `tools:\n  pay:\n    rules:\n      - { name: few, rate_limit: ${limit}${more} }\n      - { name: cheap, spend_limit: { amount: args.amount, max: ${max}, per: day } }\n`;
+    const [changed] = diffPolicySets(set(policy(rules('60/minute', 500))), set(policy(rules('3/minute', 700))));
+    expect(changed?.parts).toEqual([
+      { path: ['tools', 'pay', 'few', 'rate_limit'], kind: 'changed', before: '60/minute', after: '3/minute' },
+      { path: ['tools', 'pay', 'cheap', 'spend_limit', 'max'], kind: 'changed', before: '500', after: '700' },
+    ]);
+    const [added] = diffPolicySets(set(policy('tools: {}\n')), set(policy(rules('60/minute', 500, ', mode: observe'))));
+    expect(added?.parts).toEqual([{ path: ['tools', 'pay'], kind: 'added', before: null, after: 'few: { mode: observe; rate_limit: 60/minute }; cheap: { spend_limit: { amount: args.amount; max: 500; per: day } }' }]);
+    const [observed] = diffPolicySets(set(policy(rules('60/minute', 500))), set(policy(`mode: observe\n${rules('60/minute', 500)}`)));
+    expect(observed?.parts).toEqual([{ path: ['mode'], kind: 'changed', before: 'enforce', after: 'observe' }]);
   });
 
   it('tells rules of one name apart, and takes `__proto__` for a name', () => {

@@ -2,7 +2,8 @@
  * What changed between two policy sets, by what it means and not by how it is written: policies, entries, rules and values,
  * each with what it was and what it is. Comments, order of keys and places in the file make no difference.
  */
-import type { Condition, Counter, Entry, Match, PlacedName, Policy, PolicyValue, Rule } from '@portcullis/policy-core';
+import { rateLimitMessage } from '@portcullis/policy-core';
+import type { Condition, Counter, Entry, Match, Mode, PlacedName, Policy, PolicyValue, Rule } from '@portcullis/policy-core';
 
 export interface PolicyDifference {
   readonly policy: string;
@@ -13,7 +14,7 @@ export interface PolicyDifference {
 
 /** One part that came, went or has another value. */
 export interface PartDifference {
-  /** From the document inwards, in its own words: `tools`, `create_issue`, `five an hour`, `limit`. */
+  /** From the document inwards, in its own words: `tools`, `create_issue`, `five an hour`, `rate_limit`. */
   readonly path: readonly string[];
   readonly kind: 'added' | 'removed' | 'changed';
   /** As text; null where there was nothing. */
@@ -75,10 +76,10 @@ function policyTree(policy: Policy): Tree {
     ['on_stale', policy.onStale === null ? undefined : `${policy.onStale.do} after ${policy.onStale.afterMs} ms`],
     ['hide', namesTree(policy.hide)],
     ['read_only', policy.readOnly === null ? undefined : namesTree(policy.readOnly)],
-    ['tools', entriesTree(policy.tools)],
-    ['resources', policy.resources === null ? undefined : entriesTree(policy.resources)],
-    ['prompts', policy.prompts === null ? undefined : entriesTree(policy.prompts)],
-    ['methods', policy.methods === null ? undefined : entriesTree(policy.methods)],
+    ['tools', entriesTree(policy.tools, policy.mode)],
+    ['resources', policy.resources === null ? undefined : entriesTree(policy.resources, policy.mode)],
+    ['prompts', policy.prompts === null ? undefined : entriesTree(policy.prompts, policy.mode)],
+    ['methods', policy.methods === null ? undefined : entriesTree(policy.methods, policy.mode)],
   ]);
 }
 
@@ -91,27 +92,43 @@ function namesTree(names: readonly PlacedName[]): Tree {
   return tree(names.map(({ name }) => [name, ''] as const));
 }
 
-function entriesTree(entries: readonly Entry[]): Tree {
-  return tree(numbered(entries.map((entry) => [entry.pattern, tree(numbered(entry.rules.map((rule) => [rule.name, ruleTree(rule)] as const)))] as const)));
+function entriesTree(entries: readonly Entry[], mode: Mode): Tree {
+  return tree(numbered(entries.map((entry) => [entry.pattern, tree(numbered(entry.rules.map((rule) => [rule.name, ruleTree(rule, mode)] as const)))] as const)));
 }
 
-function ruleTree(rule: Rule): Tree {
+/** In the words that an author uses: what a limit was expanded to, and what every rule has that says nothing of it, is left out. */
+function ruleTree({ action, mode, when, conditions, counter, onDeny }: Rule, ofPolicy: Mode): Tree {
+  const written = conditions.filter((condition) => !isExpanded(condition, counter));
   return tree([
-    ['action', rule.action],
-    ['mode', rule.mode],
-    ['when', rule.when.length === 0 ? undefined : conditionsTree(rule.when)],
-    ['conditions', rule.conditions.length === 0 ? undefined : conditionsTree(rule.conditions)],
-    ['counter', rule.counter === null ? undefined : counterTree(rule.counter)],
-    ['on_deny', rule.onDeny ?? undefined],
+    ['action', action === 'deny' ? action : undefined],
+    ['mode', mode === ofPolicy ? undefined : mode],
+    ['when', when.length === 0 ? undefined : conditionsTree(when)],
+    ['conditions', written.length === 0 ? undefined : conditionsTree(written)],
+    [counter?.from ?? 'state', counter === null ? undefined : counterTree(counter)],
+    ['on_deny', onDeny === null || onDeny === messageOfLimit(counter) ? undefined : onDeny],
   ]);
+}
+
+/** What agents are told of a rate limit where the rule says nothing. */
+function messageOfLimit(counter: Counter | null): string | null {
+  return counter?.from === 'rate_limit' && counter.limit !== null ? rateLimitMessage({ count: counter.limit, window: counter.window }) : null;
+}
+
+/** Whether the condition is the one that holds a `rate_limit` or `spend_limit`. */
+function isExpanded({ path, op }: Condition, counter: Counter | null): boolean {
+  return counter !== null && counter.from !== 'state' && op === 'lte' && path.startsWith('state.') && path.endsWith(`.${counter.name}`);
 }
 
 function conditionsTree(conditions: readonly Condition[]): Tree {
   return tree(numbered(conditions.map(({ path, op, value }) => [`${path} ${op}`, valueText(value)] as const)));
 }
 
-function counterTree({ name, window, amount, limit }: Counter): Tree {
-  return tree([['name', name], ['window', window], ['amount', amount.kind === 'fixed' ? amount.value : amount.path], ['limit', limit ?? undefined]]);
+/** Of a counter that the author keeps, the bound is one of the rule's own conditions. */
+function counterTree({ name, window, amount, limit, from }: Counter): Tree | string {
+  if (from === 'rate_limit') return `${limit ?? ''}/${window}`;
+  const counted = amount.kind === 'fixed' ? amount.value : amount.path;
+  if (from === 'spend_limit') return tree([['amount', counted], ['max', limit ?? undefined], ['per', window]]);
+  return tree([['counter', name], ['window', window], ['increment', counted]]);
 }
 
 function valueText(value: PolicyValue): string {

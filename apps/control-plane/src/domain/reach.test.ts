@@ -22,7 +22,19 @@ describe('what a change means to callers', () => {
   it('tells what became visible or hidden, allowed outright or denied outright', () => {
     const before = policy('files.yaml', 'hide: [secret]\ntools:\n  read: {}\n  write: { rules: [{ name: no, action: deny }] }\n  move: { rules: [{ name: few, rate_limit: 5/hour }] }\n  same: { rules: [{ name: few, rate_limit: 5/hour }] }\n  watched: {}\n');
     const after = policy('files.yaml', 'hide: [read]\ntools:\n  secret: {}\n  write: { rules: [{ name: some, conditions: [{ path: args.a, op: eq, value: 1 }] }] }\n  move: {}\n  same: { rules: [{ name: few, rate_limit: 9/hour }] }\n  watched: { rules: [{ name: look, action: deny, mode: observe }] }\n');
-    expect(told([before], [after])).toEqual(['files{} move: depends -> allowed', 'files{} read: visible -> hidden allowed -> denied', 'files{} secret: hidden -> visible denied -> allowed', 'files{} write: denied -> depends']);
+    expect(told([before], [after])).toEqual(['files{} move: depends -> allowed', 'files{} read: visible -> hidden allowed -> denied', 'files{} same: depends -> depends', 'files{} secret: hidden -> visible denied -> allowed', 'files{} write: denied -> depends']);
+  });
+
+  it('tells limits that changed, and none that a call never comes to', () => {
+    const limits = (...texts: readonly string[]) => policy('files.yaml', `tools:\n  pay: { rules: [${texts.join(', ')}] }\n`);
+    const rate = (limit: string, more = '') => `{ name: few, rate_limit: ${limit}${more} }`;
+    const spend = '{ name: cheap, spend_limit: { amount: args.amount, max: 500, per: day } }';
+    const changed = (before: Policy, after: Policy) => diffReach({ policies: [before], restrictions: [] }, { policies: [after], restrictions: [] }).changes.map((one) => one.limits);
+    expect(changed(limits(rate('60/minute')), limits(rate('3/minute'), spend))).toEqual([{ before: ['60 a minute'], after: ['3 a minute', '500 of args.amount a day'] }]);
+    expect(changed(limits(rate('5/hour')), limits(rate('5/hour', ', when: [{ path: args.a, op: eq, value: 1 }]')))).toEqual([{ before: ['5 an hour'], after: ['5 an hour in some cases'] }]);
+    expect(changed(limits(rate('5/hour')), limits(rate('5/hour', ', mode: observe')))).toEqual([{ before: ['5 an hour'], after: [] }]);
+    const shut = '{ name: no, action: deny }';
+    expect(changed(limits(shut, rate('5/hour')), limits(shut, rate('9/hour')))).toEqual([]);
   });
 
   it('sees a policy that goes, a default that turns, a glob that takes more, and a lockdown', () => {

@@ -21,6 +21,8 @@ export interface ReachDifference {
   readonly tool: string;
   readonly visible: { readonly before: boolean; readonly after: boolean };
   readonly calls: { readonly before: Outlook; readonly after: Outlook };
+  /** How often, or how much: `60 a minute`, `500 of args.amount a day`. */
+  readonly limits: { readonly before: readonly string[]; readonly after: readonly string[] };
 }
 
 export interface ReachDifferences {
@@ -54,9 +56,10 @@ export function diffReach(before: Regime, after: Regime): ReachDifferences {
     for (const tool of tools.slice(0, MAX_TOOLS)) {
       const visible = { before: was.visible(tool), after: is.visible(tool) };
       const calls = { before: was.calls(tool), after: is.calls(tool) };
-      if (visible.before === visible.after && calls.before === calls.after) continue;
+      const limits = { before: was.limits(tool), after: is.limits(tool) };
+      if (visible.before === visible.after && calls.before === calls.after && (calls.after === 'denied' || limits.before.join() === limits.after.join())) continue;
       if (changes.length === MAX_CHANGES) return { changes, cut: true };
-      changes.push({ server, labels, tool, visible, calls });
+      changes.push({ server, labels, tool, visible, calls, limits });
     }
   }
   return { changes, cut };
@@ -94,6 +97,7 @@ interface View {
   readonly policies: readonly Policy[];
   readonly visible: (tool: string) => boolean;
   readonly calls: (tool: string) => Outlook;
+  readonly limits: (tool: string) => readonly string[];
 }
 
 function outlookOf(policies: readonly Policy[], all: readonly Restriction[], server: string, labels: Labels): View {
@@ -115,7 +119,16 @@ function outlookOf(policies: readonly Policy[], all: readonly Restriction[], ser
       if (rules.some(({ action, when }) => action === 'deny' && when.length === 0)) return 'denied';
       return rules.some(({ when, conditions, counter }) => when.length + conditions.length > 0 || counter !== null) ? 'depends' : 'allowed';
     },
+    limits: (tool) => rulesOf(tool).flatMap(limitText).sort(),
   };
+}
+
+/** What a rule's counter allows; nothing where it has none, or none that bounds it. */
+function limitText({ counter, when }: Rule): readonly string[] {
+  if (counter === null || counter.limit === null) return [];
+  const { amount, limit, window } = counter;
+  const of = amount.kind === 'argument' ? ` of ${amount.path}` : amount.value === '1' ? '' : ` by ${amount.value}`;
+  return [`${limit}${of} ${window === 'hour' ? 'an' : 'a'} ${window}${when.length === 0 ? '' : ' in some cases'}`];
 }
 
 function withoutRules(policy: Policy): Policy {

@@ -50,6 +50,11 @@ export function rateCounter(limit: RateLimit): Counter {
   return { name: `_rate_${limit.window}`, window: limit.window, amount: { kind: 'fixed', value: '1' }, limit: limit.count, from: 'rate_limit' };
 }
 
+/** What an agent is told by a rate limit whose author says nothing. */
+export function rateLimitMessage({ count, window }: RateLimit): string {
+  return `Rate limit of ${count} per ${window} reached. Try again later.`;
+}
+
 /** Reads a `spend_limit`. The name is made the entry's own by the caller. */
 export function readSpendLimit(node: MapNode, findings: Findings): Counter | null {
   const path = readAmountPath(node, 'amount', 'SPEND_LIMIT', findings);

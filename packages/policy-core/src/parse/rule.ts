@@ -4,7 +4,7 @@ import type { Condition, Counter, Mode, Position, Rule } from '../policy.ts';
 import { pathsOf, readConditions } from './condition.ts';
 import type { AskedPath, Regexes } from './condition.ts';
 import type { Misspelt } from './conform.ts';
-import { rateCounter, readRateLimit, readSpendLimit, readState, limitFrom, scopeOf } from './counters.ts';
+import { limitFrom, rateCounter, rateLimitMessage, readRateLimit, readSpendLimit, readState, scopeOf } from './counters.ts';
 import type { RateLimit } from './counters.ts';
 import type { Findings } from './findings.ts';
 import { child, itemsOf, placeOf, textOf, valuePlaceOf, wordOf } from './nodes.ts';
@@ -61,7 +61,7 @@ export function readRule(node: MapNode, context: RuleContext): ReadRule {
           when,
           conditions,
           counter: counter?.from === 'state' ? { ...counter, limit: limitFrom(conditions, own) } : counter,
-          onDeny: message ?? (rate === null ? null : `Rate limit of ${rate.count} per ${rate.window} reached. Try again later.`),
+          onDeny: message ?? (rate === null ? null : rateLimitMessage(rate)),
         };
   return { declares: declaredName(node, counter), counterAt: counterPlace(node), asks: [...pathsOf(node, 'when', findings), ...(conditions === written ? pathsOf(node, 'conditions', findings) : conditions)], rule };
 }
