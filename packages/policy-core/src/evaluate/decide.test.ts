@@ -226,7 +226,7 @@ tools:
   it.each([[-1], [-0.01], ['5'], [null], [true], [[5]], [{}], [new InexactNumber('9007199254740993')], [NaN], [Infinity]])('[E3] denies the amount %j', (amount) => {
     const pay = gate({ 'github.yaml': spend });
     const { decision } = pay(tool('pay', { amount }));
-    expect(brief(decision)).toBe('deny | error | daily spend | Internal policy error');
+    expect(brief(decision)).toBe('deny | error | daily spend | The amount "args.amount" must be a number of 0 or more, which "daily spend" adds up');
     expect(pay(tool('pay', { amount: 500 })).decision.decision).toBe('allow');
   });
 

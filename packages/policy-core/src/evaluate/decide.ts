@@ -9,7 +9,7 @@ import type { Restriction } from '../restriction.ts';
 import { restrictionCauses } from '../restrict.ts';
 import { internalError } from './enforcement.ts';
 import type { Cause, Counted, Enforcement } from './evaluation.ts';
-import { errorCause, limitCause } from './policy.ts';
+import { amountCause, errorCause, limitCause } from './policy.ts';
 import { reservationOf } from './rule.ts';
 import { argumentsOf } from './subject.ts';
 
@@ -109,7 +109,7 @@ function reserve(claims: readonly (Claim | Unreadable)[], counters: CounterStore
     }
     // The store names at most the first that did not fit; the others are read, so that the decision names them all.
     const causes = claims.flatMap((claim) => {
-      if (!isReadable(claim)) return [errorOf(claim)];
+      if (!isReadable(claim)) return [amountCause(claim.counted.policy, claim.counted.rule)];
       return claim === failed || exceeds(claim.reservation, claim.reservation.limit, counters, nowMs) ? [limitCause(claim.counted.policy, claim.counted.rule)] : [];
     });
     return { ok: false, causes };

@@ -35,6 +35,13 @@ export function limitMessage(rule: Rule): string {
   return `Rate limit exceeded for ${rule.name}`;
 }
 
+/** An amount is missing, negative or no number. Intercept has a text for `state`, which tells nothing, and no spend limits. */
+export function amountMessage(rule: Rule): string {
+  const { counter } = rule;
+  if (counter?.from !== 'spend_limit' || counter.amount.kind !== 'argument') return INTERNAL_ERROR;
+  return onDeny(rule) ?? `The amount ${quote(counter.amount.path)} must be a number of 0 or more, which ${quote(rule.name)} adds up`;
+}
+
 export function noPolicyMessage(server: string): string {
   const file = /^[A-Za-z0-9._-]{1,100}$/.test(server) ? `Add a file \`${server}.yaml\` to the policy directory, or ` : 'Add ';
   return `No policy admits server \`${clipped(server)}\`. ${file}\`match: { server: ${yamlScalar(clipped(server))} }\` to a policy.`;

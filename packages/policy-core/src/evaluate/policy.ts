@@ -13,7 +13,7 @@ import { SECTIONS, counterIndex } from './counters.ts';
 import type { Cause } from './evaluation.ts';
 import type { Findings } from './findings.ts';
 import { addCause, addCounted } from './findings.ts';
-import { INTERNAL_ERROR, ambiguousUriMessage, defaultDenyMessage, hiddenMessage, limitMessage, ruleMessage } from './messages.ts';
+import { INTERNAL_ERROR, ambiguousUriMessage, amountMessage, defaultDenyMessage, hiddenMessage, limitMessage, ruleMessage } from './messages.ts';
 import { isNormalUri } from './resource-uri.ts';
 import type { CompiledRule, SharedTests } from './rule.ts';
 import { DENIES, STEPS_ASIDE, judgeByRule } from './rule.ts';
@@ -150,7 +150,12 @@ export function limitCause(policy: Policy, compiled: CompiledRule): Cause {
   return { reason: 'limit', message: limitMessage(compiled.rule), rule: compiled.rule.name, determinant: ruleDeterminant(policy, compiled, 'limit') };
 }
 
-/** A rule that cannot be evaluated, or whose amount cannot be counted. */
+/** A rule whose amount cannot be counted. */
+export function amountCause(policy: Policy, compiled: CompiledRule): Cause {
+  return { ...errorCause(policy, compiled), message: amountMessage(compiled.rule) };
+}
+
+/** A rule that cannot be evaluated, or whose count cannot be kept. */
 export function errorCause(policy: Policy, compiled: CompiledRule): Cause {
   return { reason: 'error', message: INTERNAL_ERROR, rule: compiled.rule.name, determinant: ruleDeterminant(policy, compiled, 'error') };
 }
