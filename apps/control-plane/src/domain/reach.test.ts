@@ -49,6 +49,18 @@ describe('what a change means to callers', () => {
     expect(told([open], [open])).toEqual([]);
   });
 
+  it('tells of proxies that there are, by what policies and restrictions ask of them, and of labels that a restriction names', () => {
+    const open = policy('team.yaml', 'match: { server: "git*" }\nadmits: true\ntools: { read: {}, write: {} }\n');
+    const shut = policy('team.yaml', 'match: { server: "git*" }\nadmits: true\nhide: [write]\ntools: { read: {}, write: {} }\n');
+    const proxies = [{ server: 'github', labels: { env: 'prod', owner: 'a' } }, { server: 'github', labels: { env: 'dev', owner: 'b' } }, { server: 'other', labels: {} }];
+    const changes = (restrictions: readonly Restriction[]): readonly string[] => diffReach({ policies: [open], restrictions: [] }, { policies: [shut], restrictions }, proxies).changes.map(line);
+    expect(told([open], [shut])).toEqual([]);
+    expect(changes([])).toEqual(['github{} write: visible -> hidden allowed -> denied']);
+    expect(changes([restriction(['read'], { env: ['prod'] })])).toEqual(['github{"env":"dev"} write: visible -> hidden allowed -> denied', 'github{"env":"prod"} read: visible -> hidden allowed -> denied', 'github{"env":"prod"} write: visible -> hidden allowed -> denied']);
+    const files = policy('files.yaml', 'tools: { read: {} }\n');
+    expect(told([files], [files], [restriction(null, { env: ['prod'] })])).toEqual(['files{"env":"prod"} read: visible -> hidden allowed -> denied']);
+  });
+
   it('says nothing that deciding and listing would contradict', () => {
     const texts = ['', 'default: deny\n', 'hide: ["s*"]\n', 'mode: observe\nhide: [a]\n'];
     const tools = ['a: {}', 'a: { rules: [{ name: x, action: deny }] }', '"s*": { rules: [{ name: x, action: deny, when: [{ path: args.q, op: eq, value: 1 }] }] }', '"*": { rules: [{ name: x, conditions: [{ path: args.q, op: eq, value: 1 }] }] }'];

@@ -1,9 +1,9 @@
 /**
- * What a change means to callers: for each tool that a policy of either version names, on each server that one names, whether it became visible
- * or hidden, and whether calls of it are now allowed or denied whatever their arguments. The very code that decides in proxies is asked.
+ * What a change means to callers: for each tool that a policy of either version names, on each server that one names and each proxy that there is,
+ * whether it became visible or hidden, and whether calls of it are now allowed or denied whatever their arguments. The very code that decides in proxies is asked.
  */
-import { compileGlob, compilePolicies, decide, defaultServer, isExact, memoryCounters, selectRestrictions, visibility } from '@portcullis/policy-core';
-import type { Labels, Policy, Restriction, Rule } from '@portcullis/policy-core';
+import { compileGlob, compilePolicies, cutKey, cutOf, decide, defaultServer, identityOf, isExact, memoryCounters, mentionsOf, selectRestrictions, visibility } from '@portcullis/policy-core';
+import type { Labels, Policy, Restriction, Rule, Selector } from '@portcullis/policy-core';
 
 /** One version's policies and restrictions. */
 export interface Regime {
@@ -40,12 +40,15 @@ const MAX_TOOLS = 2_000;
 /** Differences told; beyond it nobody reads on. */
 const MAX_CHANGES = 1_000;
 
-/** Ordered by server, labels and tool. Upstreams are the hosts' business: `match.upstream` is taken as met. */
-export function diffReach(before: Regime, after: Regime): ReachDifferences {
+/**
+ * Ordered by server, labels and tool. Upstreams are the hosts' business: `match.upstream` is taken as met.
+ * @param proxies those that are known: a server that policies select by a glob has no other name to them
+ */
+export function diffReach(before: Regime, after: Regime, proxies: Iterable<Audience> = []): ReachDifferences {
   const [old, now] = [[...before.policies], [...after.policies]];
   const all = [...new Set([...old, ...now])];
-  const audiences = audiencesOf(all);
   const restrictions = [...before.restrictions, ...after.restrictions];
+  const audiences = audiencesOf(all, restrictions, proxies);
   const changes: ReachDifference[] = [];
   let cut = audiences.length > MAX_AUDIENCES;
   for (const { server, labels } of audiences.slice(0, MAX_AUDIENCES)) {
@@ -65,23 +68,31 @@ export function diffReach(before: Regime, after: Regime): ReachDifferences {
   return { changes, cut };
 }
 
-interface Audience {
+export interface Audience {
   readonly server: string;
   readonly labels: Labels;
 }
 
-function audiencesOf(policies: readonly Policy[]): readonly Audience[] {
+function audiencesOf(policies: readonly Policy[], restrictions: readonly Restriction[], proxies: Iterable<Audience>): readonly Audience[] {
   const servers = [...new Set(policies.flatMap((policy) => [...policy.match.server.filter(isExact), ...(policy.admits ? [defaultServer(policy)] : [])]))].filter(isExact).sort();
   const combinations = new Map<string, Labels>([['[]', {}]]);
-  for (const policy of policies) for (const labels of labelsOf(policy)) combinations.set(JSON.stringify(Object.entries(labels).sort()), labels);
+  for (const { labels: asked } of [...policies.map(({ match }) => match), ...restrictions.map(({ selector }) => selector)]) {
+    for (const labels of labelsOf(asked)) combinations.set(JSON.stringify(Object.entries(labels).sort()), labels);
+  }
   const ordered = [...combinations].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, labels]) => labels);
-  return servers.flatMap((server) => ordered.map((labels) => ({ server, labels })));
+  const named = servers.flatMap((server) => ordered.map((labels) => ({ server, labels })));
+  const mentions = mentionsOf(policies, restrictions);
+  const byCut = new Map([...named, ...proxies].map((audience) => {
+    const cut = cutOf(audience, mentions);
+    return [cutKey(cut), identityOf(cut)] as const;
+  }));
+  return [...byCut].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, identity]) => identity);
 }
 
-/** The label values that a policy asks for word for word, in every combination. */
-function labelsOf({ match }: Policy): readonly Labels[] {
+/** The label values that a selector asks for word for word, in every combination. */
+function labelsOf(asked: Selector['labels']): readonly Labels[] {
   let combined: readonly (readonly (readonly [string, string])[])[] = [[]];
-  for (const [label, values] of Object.entries(match.labels)) {
+  for (const [label, values] of Object.entries(asked)) {
     combined = combined.flatMap((so) => values.filter(isExact).map((value) => [...so, [label, value] as const])).slice(0, MAX_COMBINATIONS);
   }
   return combined.map((labels) => Object.fromEntries(labels));

@@ -106,7 +106,7 @@ function unknownVersion(asked: number, state: PlaneState): Response {
   return refuse('not-found', `There is no version ${asked} yet; the newest is ${state.version}. \`portcullis log\` lists them.`);
 }
 
-function difference({ plane }: ApiParts, from: ResolvedVersion, to: ResolvedVersion): object {
+function difference({ plane, fleet }: ApiParts, from: ResolvedVersion, to: ResolvedVersion): object {
   const before = plane.history.stateAt(from.version);
   const after = plane.history.stateAt(to.version);
   const ids = [...new Set([...before.policies.keys(), ...after.policies.keys()])].filter((id) => before.policies.get(id)?.content.textSha256 !== after.policies.get(id)?.content.textSha256).sort();
@@ -122,7 +122,7 @@ function difference({ plane }: ApiParts, from: ResolvedVersion, to: ResolvedVers
     notes: [from.note, to.note].filter((note) => note !== null),
     changes: diffPolicySets(models(before), models(after)),
     texts,
-    reach: diffReach(regimeOf(plane, before), regimeOf(plane, after)),
+    reach: diffReach(regimeOf(plane, before), regimeOf(plane, after), fleet.proxies()),
     imposed: restrictionsOnlyIn(after, before),
     ended: restrictionsOnlyIn(before, after),
   };
