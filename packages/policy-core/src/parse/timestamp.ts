@@ -1,13 +1,11 @@
 /**
  * Timestamps as Go's yaml.v3 recognises them in a plain scalar: RFC 3339 with one-digit fields allowed, `t` for `T`,
- * a blank for `T` (then without a zone), or a date alone.
+ * blanks for `T` (then without a zone), or a date alone.
  */
 
+/** Go knows nanoseconds; a longer fraction is out of its range, so the text is none. */
 const TIMESTAMP =
-  /^(\d{4})-(\d{1,2})-(\d{1,2})(?:(?:[Tt](\d{1,2}):(\d{1,2}):(\d{1,2})(?:[.,](\d+))?(Z|[+-]\d{2}:\d{2}))|(?: (\d{1,2}):(\d{1,2}):(\d{1,2})(?:[.,](\d+))?))?$/;
-
-/** Go keeps nanoseconds. */
-const FRACTION_DIGITS = 9;
+  /^(\d{4})-(\d{1,2})-(\d{1,2})(?:(?:[Tt](\d{1,2}):(\d{1,2}):(\d{1,2})(?:[.,](\d{1,9}))?(Z|[+-]\d{2}:\d{2}))|(?: +(\d{1,2}):(\d{1,2}):(\d{1,2})(?:[.,](\d{1,9}))?))?$/;
 
 /**
  * The timestamp as Go prints it (`2024-01-15 00:00:00 +0000 UTC`), or null where the text is none.
@@ -19,7 +17,7 @@ export function goTimestamp(text: string): string | null {
   const [year, month, day] = [match[1], match[2], match[3]].map(Number) as [number, number, number];
   const [hour, minute, second] = [match[4] ?? match[9], match[5] ?? match[10], match[6] ?? match[11]].map((part) => Number(part ?? 0)) as [number, number, number];
   if (month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || hour > 23 || minute > 59 || second > 59) return null;
-  const fraction = (match[7] ?? match[12] ?? '').slice(0, FRACTION_DIGITS).replace(/0+$/, '');
+  const fraction = (match[7] ?? match[12] ?? '').replace(/0+$/, '');
   const zone = printedZone(match[8] ?? 'Z');
   const date = [String(year).padStart(4, '0'), two(month), two(day)].join('-');
   return `${date} ${two(hour)}:${two(minute)}:${two(second)}${fraction === '' ? '' : `.${fraction}`} ${zone}`;
@@ -44,7 +42,9 @@ function daysIn(year: number, month: number): number {
 
 function printedZone(zone: string): string {
   if (zone === 'Z' || zone === '+00:00' || zone === '-00:00') return '+0000 UTC';
-  const offset = zone.replace(':', '');
+  // Go bounds neither part, and prints their sum: +00:60 is +0100.
+  const minutes = Number(zone.slice(1, 3)) * 60 + Number(zone.slice(4));
+  const offset = `${zone.slice(0, 1)}${two(Math.floor(minutes / 60))}${two(minutes % 60)}`;
   return `${offset} ${offset}`;
 }
 
