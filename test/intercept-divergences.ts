@@ -24,12 +24,13 @@ const ALLOWED: Deviation = { decision: 'allow', reason: 'allowed' };
 const INEXACT = 'A number that a double cannot hold is not compared: the upstream may read another value than the rule. An error, so deny.';
 const NEGATIVE = 'A negative amount would buy budget back; it is refused.';
 
-const INEXACT_ROW = 'a number that a double cannot hold (2^53 + 1, 1e400)';
+const INEXACT_ROW = 'a number that a double cannot hold (2^53 + 1)';
 const NEGATIVE_AMOUNT_ROW = '`state` with a negative amount from an argument †';
 const NEGATIVE_ROW = 'a negative `increment`';
 const STORE_ROW = 'the counter store cannot be used';
 const ACTION_ROW = 'an `action` that does not exist, beside a `rate_limit`';
 const UNKNOWN_ROW = 'an unknown key, anywhere';
+const SHARED_ROW = 'two entries whose counters are read by one path: `b.c` of `a` and `c` of `a.b`, or `c` of `*` and of a tool named `_global`';
 const DOCUMENTS_ROW = 'a second document after `---` or `...`, or any text behind the first';
 const OPERATORS_ROW = '`not_contains`, `starts_with`, `ends_with`, `glob`, `path_within`, `host_in`, `max_length`, `type`';
 
@@ -46,7 +47,7 @@ export const EVALUATE_DIVERGENCES: ReadonlyMap<string, EvaluateDivergence> = new
   ],
   [
     'rate-name-_global-tool-shares-key',
-    { why: 'A tool named `_global` and the entry `*` count apart (divergeOk).', row: 'counters of a tool named `_global` and of `*` †', steps: new Map([[0, ALLOWED], [1, ALLOWED]]) },
+    { why: 'Two entries may not share a counter: nobody can say which of them a path means.', row: SHARED_ROW, steps: 'unloadable' },
   ],
   ['increment_from-negative', { why: `${NEGATIVE} (divergeOk)`, row: NEGATIVE_AMOUNT_ROW, steps: new Map([[0, ERROR], [1, LIMIT], [2, ALLOWED]]) }],
   ['increment_from-2pow63-overflow', { why: 'Amounts are counted exactly at any size and do not overflow (divergeOk).', row: 'amounts beyond 2^63', steps: new Map([[0, LIMIT], [1, LIMIT], [2, LIMIT]]) }],
@@ -83,6 +84,7 @@ export const VALIDATE_DIVERGENCES: ReadonlyMap<string, ValidateDivergence> = new
   ['yaml-duplicate-inside-ignored-value-ok', { why: 'A key that stands twice in one mapping is an error everywhere.', row: 'the same key twice in one mapping, also under an `x-` key', differs: 'refused' }],
   ['yaml-multi-document-ok', { why: 'A second document is refused rather than ignored.', row: DOCUMENTS_ROW, differs: 'refused' }],
   ['rate_limit-hides-bad-action-ok', { why: 'An action that does not exist is refused beside a rate_limit too.', row: ACTION_ROW, differs: 'refused' }],
+  ['state-star-scope-ok', { why: 'The entry `*` is spelled `_global` in paths; this one would read 0 for every tool that is not named `*`.', row: 'a path `state.*.c`', differs: 'refused' }],
   ['state-increment-negative', { why: `${NEGATIVE} Intercept accepts it, and the limit is never reached.`, row: NEGATIVE_ROW, differs: 'refused' }],
   ['misspelt-conditions', { why: 'The misspelt key is reported, and not that the rule is therefore empty.', row: null, differs: { instead: ['UNKNOWN_KEY'] } }],
   ['misspelt-op-key', { why: 'The misspelt key is reported, and not that the operator is therefore missing.', row: null, differs: { instead: ['UNKNOWN_KEY'] } }],

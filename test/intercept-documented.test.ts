@@ -55,6 +55,11 @@ describe('goes otherwise than there', () => {
     expect(message).toBe(`Tool "${'n'.repeat(200)}…" is hidden by policy`);
   });
 
+  it('a number beyond every double cannot be read', () => {
+    expect(parseStrict('{"a":1e308}', LIMITS).ok).toBe(true);
+    expect(parseStrict('{"a":1e400}', LIMITS).ok).toBe(false);
+  });
+
   it('arguments nested deeper than 128 levels cannot be read', () => {
     const nested = (depth: number): string => `{"a":${'['.repeat(depth - 1)}${']'.repeat(depth - 1)}}`;
     expect(parseStrict(nested(128), LIMITS).ok).toBe(true);

@@ -33,7 +33,12 @@ export const REFUSED_HERE: ReadonlyMap<string, readonly (string | Uint8Array)[]>
   ['a mapping under `value` whose keys are of several kinds (`{1: a, b: c}`), or two dates, or not a number beside others', [condition('path: args.a, op: eq, value: { 1: a, b: c }'), condition('path: args.a, op: eq, value: { 2024-01-15: a, 2024-01-16: b }'), condition('path: args.a, op: in, value: [{ .nan: a, 1: b }]')]],
   ['a key that is no text (`123`, `true`) and is merged in as well', [`${HEAD}x-a: &a { 123: { rules: [] } }\ntools:\n  <<: *a\n  123: { rules: [{ name: r, action: deny }] }\n`]],
   ['a negative `increment`', [tool('{ name: r, conditions: [{ path: state.t.c, op: lte, value: 5 }], state: { counter: c, window: day, increment: -1 } }')]],
-  ['two entries whose counters are read by one path: `b.c` of `a` and `c` of `a.b`', [`${HEAD}tools:\n  a: { rules: [{ name: r, conditions: [{ path: state.a.b.c, op: lte, value: 5 }], state: { counter: b.c, window: day } }] }\n  a.b: { rules: [{ name: s, conditions: [{ path: state.a.b.c, op: lte, value: 5 }], state: { counter: c, window: day } }] }\n`]],
+  ['two entries whose counters are read by one path: `b.c` of `a` and `c` of `a.b`, or `c` of `*` and of a tool named `_global`', [
+    `${HEAD}tools:\n  a: { rules: [{ name: r, conditions: [{ path: state.a.b.c, op: lte, value: 5 }], state: { counter: b.c, window: day } }] }\n  a.b: { rules: [{ name: s, conditions: [{ path: state.a.b.c, op: lte, value: 5 }], state: { counter: c, window: day } }] }\n`,
+    `${HEAD}tools:\n  "*": { rules: [{ name: r, conditions: [{ path: state._global.c, op: lte, value: 5 }], state: { counter: c, window: day } }] }\n  _global: { rules: [{ name: s, conditions: [{ path: state._global.c, op: lte, value: 5 }], state: { counter: c, window: day } }] }\n`,
+    `${HEAD}tools:\n  _global: { rules: [{ name: r, rate_limit: 1/hour }] }\n  "*": { rules: [{ name: s, rate_limit: 2/hour }] }\n`,
+  ]],
+  ['a path `state.*.c`', [`${HEAD}tools:\n  "*": { rules: [{ name: r, conditions: [{ path: state._global.c, op: lte, value: 5 }], state: { counter: c, window: day } }] }\n  t: { rules: [{ name: s, conditions: [{ path: state.*.c, op: lte, value: 5 }] }] }\n`]],
   ['a `rate_limit` on an entry with a dot in its name, also where the tool `a` declares what makes it load there (`b._rate_hour` for `a.b`)', [`${HEAD}tools:\n  a: { rules: [{ name: r, conditions: [{ path: args.x, op: exists, value: true }], state: { counter: b._rate_hour, window: hour } }] }\n  a.b: { rules: [{ name: s, rate_limit: 5/hour }] }\n`]],
   ['a lone carriage return, U+0085, U+2028 or U+2029 outside of an escape', [`${HEAD}# a\rtools: {}\n`, `${HEAD}# a\u0085\n`, `${HEAD}# a\u2028tools: {}\n`]],
   ['characters that reorder text (U+202A to U+202E, U+2066 to U+2069), a byte order mark that is not first', [`${HEAD}description: a\u202eb\n`, `${HEAD}description: a\u2066b\n`, `${HEAD}description: a\ufeffb\n`]],
@@ -103,7 +108,7 @@ function counted(amount: string, limit: string, path = 'state.t.c', name = 't'):
 
 /** Rows under "Deciding" that one policy and its calls can show. */
 export const DECIDED_OTHERWISE: ReadonlyMap<string, readonly Example[]> = new Map<string, readonly Example[]>([
-  ['a number that a double cannot hold (2^53 + 1, 1e400)', [{ policy: condition('path: args.a, op: lte, value: 9007199254740992'), calls: [{ tool: 't', arguments: '{"a":9007199254740992}', intercept: 'allow', here: 'allow' }, { tool: 't', arguments: '{"a":9007199254740993}', intercept: 'allow', here: 'deny' }] }]],
+  ['a number that a double cannot hold (2^53 + 1)', [{ policy: condition('path: args.a, op: lte, value: 9007199254740992'), calls: [{ tool: 't', arguments: '{"a":9007199254740992}', intercept: 'allow', here: 'allow' }, { tool: 't', arguments: '{"a":9007199254740993}', intercept: 'allow', here: 'deny' }] }]],
   ['`state` with a negative amount from an argument †', [{
     policy: counted('increment_from: args.n', 'lte, value: 10'),
     calls: [{ tool: 't', arguments: '{"n":8}', intercept: 'allow', here: 'allow' }, { tool: 't', arguments: '{"n":-5}', intercept: 'allow', here: 'deny' }, { tool: 't', arguments: '{"n":2}', intercept: 'allow', here: 'allow' }, { tool: 't', arguments: '{"n":1}', intercept: 'allow', here: 'deny' }],
@@ -122,14 +127,11 @@ export const DECIDED_OTHERWISE: ReadonlyMap<string, readonly Example[]> = new Ma
     policy: tool('{ name: r, rate_limit: 1/minute }'),
     calls: [{ tool: 't', at: '2026-03-04T12:01:00Z', intercept: 'allow', here: 'allow' }, { tool: 't', at: '2026-03-04T12:00:59Z', intercept: 'allow', here: 'deny' }],
   }]],
-  ['counters of a tool named `_global` and of `*` †', [{
-    policy: `${HEAD}tools:\n  _global: { rules: [{ name: r, rate_limit: 1/hour }] }\n  "*": { rules: [{ name: s, rate_limit: 2/hour }] }\n`,
-    calls: [{ tool: 'x', intercept: 'allow', here: 'allow' }, { tool: '_global', intercept: 'deny', here: 'allow' }],
-  }]],
 ]);
 
 /** Rows under "Deciding" that no policy and its calls show, and what does. */
 export const SHOWN_ELSEWHERE: ReadonlyMap<string, string> = new Map([
+  ['a number beyond every double (1e400)', 'intercept-documented.test.ts'],
   ['the text that an agent sees', 'every message of evaluate.json, less its prefix'],
   ['the name in a message', 'intercept-documented.test.ts'],
   ['arguments nested deeper than 128 levels', 'intercept-documented.test.ts'],

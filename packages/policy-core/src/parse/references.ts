@@ -31,9 +31,15 @@ export function checkReferences(tools: readonly ReadEntry[], others: readonly (r
       findings.warnAt('COUNTER_UNKNOWN', at, `${quote(path)} reads a counter that nothing counts, so it is always 0: write \`state.<entry>.<counter>\``);
       continue;
     }
-    const meant = nearest(path, declared.paths);
-    findings.errorAt('COUNTER_UNKNOWN', at, `no rule declares the counter that ${quote(path)} reads: ${meant === null ? 'declare it by a `state` block in a rule of that entry' : `did you mean ${quote(meant)}?`}`);
+    findings.errorAt('COUNTER_UNKNOWN', at, undeclared(path, declared.paths));
   }
+}
+
+function undeclared(path: string, paths: ReadonlySet<string>): string {
+  if (path.startsWith('state.*.')) return `${quote(path)} reads no counter, because the entry \`*\` is spelled \`_global\` there: write ${quote(path.replace('*', '_global'))}`;
+  if (path.startsWith('state._global.') && paths.has(path)) return `${quote(path)} cannot be read beside a tool named \`_global\`, which such paths mean then: name that tool by a glob, \`_globa?\``;
+  const meant = nearest(path, paths);
+  return `no rule declares the counter that ${quote(path)} reads: ${meant === null ? 'declare it by a `state` block in a rule of that entry' : `did you mean ${quote(meant)}?`}`;
 }
 
 interface Declared {
@@ -48,11 +54,11 @@ function pathsOf(entries: readonly ReadEntry[]): ReadonlySet<string> {
 
 /**
  * A tool's counter is found by cutting the path at its first two dots, as Intercept does, so the tool may have no dot
- * and the counter may. Elsewhere, where entries are URIs, the whole path must be one that is declared.
+ * and the counter may; `*` is spelled `_global`. Elsewhere, where entries are URIs, the whole path must be one that is declared.
  */
 function isDeclared(path: string, { byTool, pathsElsewhere }: Declared): boolean {
   const [, scope = '', ...rest] = path.split('.');
-  const counters = byTool.get(scope) ?? (scope === '_global' ? byTool.get('*') : undefined);
+  const counters = scope === '*' ? undefined : (byTool.get(scope) ?? (scope === '_global' ? byTool.get('*') : undefined));
   return counters?.has(rest.join('.')) === true || pathsElsewhere.has(path);
 }
 
@@ -67,19 +73,18 @@ function checkDuplicates(entry: ReadEntry, findings: Findings): void {
 }
 
 /**
- * `b.c` of the entry `a` and `c` of the entry `a.b` are both read as `state.a.b.c`, and are one counter to Intercept. (So are those of `*` and
- * of a tool named `_global`, of which each limits its own entry here.)
+ * `b.c` of the entry `a` and `c` of the entry `a.b` are both read as `state.a.b.c`, and are one counter to Intercept; so are those of `*` and of
+ * a tool named `_global`. Whichever the path read here, adding the other entry could turn a deny into an allow.
  */
 function refuseSharedPaths(section: readonly ReadEntry[], findings: Findings): void {
   const owners = new Map<string, string>();
   for (const { pattern, rules } of section) {
-    if (pattern === '*') continue;
     for (const { declares, counterAt } of rules) {
       if (declares === null) continue;
       const path = `state.${scopeOf(pattern)}.${declares}`;
       const owner = owners.get(path);
       if (owner === undefined) owners.set(path, pattern);
-      else if (owner !== pattern) findings.error('COUNTER_DUPLICATE', counterAt, `${quote(path)} reads the counter ${quote(declares)} of ${quote(pattern)} and also one of ${quote(owner)}: give one of them another name`);
+      else if (owner !== pattern) findings.error('COUNTER_DUPLICATE', counterAt, `${quote(path)} reads the counter ${quote(declares)} of ${quote(pattern)} and also one of ${quote(owner)}: give one of them another name or window`);
     }
   }
 }
