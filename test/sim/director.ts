@@ -88,7 +88,7 @@ function nextPolicies(world: World): ReadonlyMap<string, Policy> {
 /** Kinds of trouble; each is over by itself after a while. */
 export const TROUBLES = [
   'calls', 'drops', 'policies withheld', 'lift ahead of its policies', 'lift ahead of its policies', 'reorders', 'duplicates', 'lies', 'latency', 'partition', 'plane cut off', 'slow reader', 'reset', 'plane killed', 'plane killed before it told', 'plane says goodbye', 'proxy killed',
-  'proxy killed, record damaged', 'power cut', 'clock forward', 'clock back', 'suspend', 'plane clock forward', 'plane clock back', 'plane suspended', 'disk full', 'disk slow', 'intruder', 'refused and reset', 'one of two away',
+  'proxy killed, record damaged', 'power cut', 'clock forward', 'clock back', 'suspend', 'plane clock forward', 'plane clock back', 'plane suspended', 'disk full', 'disk slow', 'intruder', 'refused and reset', 'one of two away', 'one of two away',
 ] as const;
 
 export function trouble(world: World): void {
@@ -129,7 +129,9 @@ export function trouble(world: World): void {
       weather.cutOff.add(planeMachine);
       return over(random.below(20_000), () => void weather.cutOff.delete(planeMachine));
     case 'slow reader':
-      for (const connection of world.network.connections) if (connection.proxy === proxy.name) connection.stalledUntil = time.now() + random.below(25_000);
+      for (const connection of world.network.connections) if (connection.proxy === proxy.name) connection.stalledUntil = time.now() + random.below(45_000);
+      // Whoever is waited for is waited for no longer because somebody sets the plane's clock.
+      if (random.chance(0.3)) over(1_000, () => planeMachine.jump(-random.below(3_600_000)));
       return;
     case 'reset':
       for (const connection of [...world.network.connections]) if (random.chance(0.5)) world.network.reset(connection);
@@ -271,7 +273,7 @@ function clockBack(world: World, { machine }: SimHost): void {
 /** From here on nothing goes wrong; in one world of four the last thing that does is that what is said first is lost. */
 export function heal(world: World): void {
   const { weather, plane, planeMachine } = world;
-  Object.assign(weather, { calm: true, drop: 0, delay: 0, duplicate: 0, lie: 0, withheld: false, lost: false, latencyMs: 10 });
+  Object.assign(weather, { calm: true, calmSince: world.time.now(), drop: 0, delay: 0, duplicate: 0, lie: 0, withheld: false, lost: false, latencyMs: 10 });
   weather.cutOff.clear();
   planeMachine.resume();
   for (const host of world.hosts) {

@@ -243,14 +243,22 @@ function answered({ waits }: Talk, said: Said): void {
   for (const [lane, { version }] of waits) if (reached[lane as keyof typeof reached] >= version) waits.delete(lane);
 }
 
-/** [W7]: who does not answer is given up, so that it comes back and learns what it missed. `since`: the plane was awake from then on. */
-export function givesUp(connection: Connection, talk: Talk | undefined, since: number, now: number): string | null {
+/**
+ * [W7]: who does not answer is given up, so that it comes back and learns what it missed. Where nothing delays anybody any more, what was lost
+ * is found with the next heartbeat and sent again. `awakeSince`: the plane was awake from then on.
+ */
+export function givesUp(connection: Connection, talk: Talk | undefined, { awakeSince, calmSince }: { readonly awakeSince: number; readonly calmSince: number }, now: number): string | null {
   if (talk === undefined || connection.plane.readyState !== 1) return null;
   for (const [lane, { version, at }] of talk.waits) {
-    if (now - Math.max(at, since) > ANSWER_MS + 2 * linkLimits.HEARTBEAT_MS) return `[W7] ${connection.proxy ?? 'an intruder'} has not answered ${lane}@${version} for ${Math.round(now - at)} ms, and is still connected`;
+    const who = connection.proxy ?? 'an intruder';
+    if (now - Math.max(at, awakeSince) > ANSWER_MS + 2 * linkLimits.HEARTBEAT_MS) return `[W7] ${who} has not answered ${lane}@${version} for ${Math.round(now - at)} ms, and is still connected`;
+    if (!connection.dead && now - Math.max(at, awakeSince, calmSince) > linkLimits.HEARTBEAT_MS + CROSSING_MS) return `[W7] ${lane}@${version} was lost on the way to ${who} ${Math.round(now - at)} ms ago, and not sent again`;
   }
   return null;
 }
+
+/** Both ways, and a disk that answers. */
+const CROSSING_MS = 1_500;
 
 function parse(text: string): Said | null {
   try {

@@ -84,7 +84,7 @@ export const MUTANTS: readonly Mutant[] = [
     patch: broken('adopt', (adopt) => (state: Any, frame: Any, source: string) => {
       const adopted = adopt(state, frame, source);
       if (!adopted.ok || adopted.persist?.kind !== 'restrictions') return adopted;
-      return { ...adopted, persist: { ...adopted.persist, text: JSON.stringify({ ...JSON.parse(adopted.persist.text), carried: [] }) } };
+      return { ...adopted, persist: { ...adopted.persist, settled: true, text: JSON.stringify({ ...JSON.parse(adopted.persist.text), carried: [] }) } };
     }),
   },
   {
@@ -256,6 +256,15 @@ export const MUTANTS: readonly Mutant[] = [
     law: /\[P3\]/,
     file: FRESHNESS,
     patch: broken('ticked', (ticked) => (state: Any, now: Any) => ({ ...ticked(state, now), anchor: state.anchor, before: state.before })),
+  },
+  {
+    name: 'a guard that calls every set of restrictions settled',
+    law: /\[(W6|P6)\]/,
+    file: GUARD,
+    patch: broken('adopt', (adopt) => (state: Any, frame: Any, source: string) => {
+      const adopted = adopt(state, frame, source);
+      return !adopted.ok || adopted.persist?.kind !== 'restrictions' ? adopted : { ...adopted, persist: { ...adopted.persist, settled: true } };
+    }),
   },
   {
     name: 'a proxy that believes every head of the tree',

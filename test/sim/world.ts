@@ -59,6 +59,7 @@ export interface World {
 export interface Weather {
   /** Nothing goes wrong any more. */
   calm: boolean;
+  calmSince: number;
   /** Chances per frame. */
   drop: number;
   delay: number;
@@ -110,7 +111,7 @@ export function makeWorld(seed: number): World {
   const [planeKeys, thief] = [makeKeys(PLANE_KEY_SEED, real), makeKeys(THIEF_KEY_SEED, real)];
   let counter = 0;
   const randomBytes = (bytes: number): Uint8Array => createHash('sha256').update(`${seed} ${counter++}`).digest().subarray(0, bytes);
-  const weather: Weather = { calm: false, drop: 0, delay: 0, duplicate: 0, lie: 0, withheld: false, lost: false, latencyMs: 10, cutOff: new Set() };
+  const weather: Weather = { calm: false, calmSince: Number.POSITIVE_INFINITY, drop: 0, delay: 0, duplicate: 0, lie: 0, withheld: false, lost: false, latencyMs: 10, cutOff: new Set() };
   const records = new Map<SimProxy, Record>();
   const record = (proxy: SimProxy): Record => records.get(proxy) ?? (records.set(proxy, newRecord()), records.get(proxy)!);
   const talks = new Map<Connection, Talk>();
@@ -324,7 +325,7 @@ export function makeWorld(seed: number): World {
       askedAt = time.now();
       const since = Math.max(planeMachine.wokeAt, planeMachine.suspended ? Number.POSITIVE_INFINITY : 0);
       const here = [...network.connections].filter((connection) => plane.running?.stopping === false && talks.get(connection)?.planeBoot === planeBoot());
-      return here.map((connection) => givesUp(connection, talks.get(connection), since, time.now())).find((law) => law !== null) ?? null;
+      return here.map((connection) => givesUp(connection, talks.get(connection), { awakeSince: since, calmSince: weather.calmSince }, time.now())).find((law) => law !== null) ?? null;
     },
     story,
     hash: () => digest.copy().digest('hex'),

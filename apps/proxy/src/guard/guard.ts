@@ -43,7 +43,9 @@ export interface HeldRestrictions extends Statement {
 
 /** What must be durable before the adoption counts (W9). */
 export type Persist =
-  | { readonly kind: PartName; readonly version: number; readonly text: string }
+  | { readonly kind: 'policies'; readonly version: number; readonly text: string }
+  /** `settled`: no lift waits, so that older sets say nothing any more. */
+  | { readonly kind: 'restrictions'; readonly version: number; readonly text: string; readonly settled: boolean }
   /** The log's tree at `version` events, as it was signed. */
   | { readonly kind: 'checkpoint'; readonly version: number; readonly text: string }
   | {
@@ -191,7 +193,7 @@ function adoptRestrict(state: GuardState, frame: RestrictFrame, source: string):
   const carried = waiting && state.restrictions !== null ? without([...state.restrictions.set, ...state.restrictions.carried], body.value) : [];
   const restrictions: HeldRestrictions = { ...statement(frame, signed), after: signed.after, set: body.value, carried };
   const stored: StoredRestrictions = { frame: source, carried, policies: state.policies?.version ?? null };
-  return { ok: true, state: { ...state, restrictions }, persist: { kind: 'restrictions', version: signed.version, text: canonicalJson(stored) } };
+  return { ok: true, state: { ...state, restrictions }, persist: { kind: 'restrictions', version: signed.version, text: canonicalJson(stored), settled: !waiting } };
 }
 
 /** A restrict frame as it is stored: with what it lifted but could not lift yet, and the policies beside which that was so. */

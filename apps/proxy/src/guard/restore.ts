@@ -4,7 +4,7 @@
  * one that an incident needs. So only the newest ever stored here counts, under the version that the plane signed.
  */
 import { canonicalJson, readDown, readPolicies, readRestrictions, restrictionList, shape } from '@portcullis/policy-core';
-import type { DownFrame, Verify } from '@portcullis/policy-core';
+import type { DownFrame, Restriction, Verify } from '@portcullis/policy-core';
 import { emptyGuard, stated, waits } from './guard.ts';
 import type { GuardState, HeldPolicies, HeldRestrictions, StoredHead, StoredRestrictions } from './guard.ts';
 
@@ -35,7 +35,7 @@ export interface Restored {
 export function restore(log: string, server: string, stored: Stored, verify: Verify): Restored {
   const empty = emptyGuard(log, server);
   const fallen: string[] = [];
-  const head = newestReadable(stored.head, (text, version) => openHead(text, version, empty, verify), []);
+  const head = newestReadable(stored.head.map(wholeFirst), (text, version) => openHead(text, version, empty, verify), []);
   const newest = newestReadable(stored.policies, (text, version) => openPolicies(text, version, empty, verify), fallen);
   const policies = newest === null ? null : policiesOf(head, newest, () => opensAll(stored.policies, empty, verify));
   const restrictions = openNewestRestrictions(stored, empty, verify);
@@ -45,7 +45,8 @@ export function restore(log: string, server: string, stored: Stored, verify: Ver
     const state: GuardState = { ...empty, restrictions: restrictions.newest?.held ?? null };
     return stored.policies.length === 0 ? { state, problems: [], closed: null } : closed(state, 'no policies that are stored here can be read');
   }
-  const state = restrictions.newest === null ? null : paired(empty, policies, restrictions.newest, head);
+  const older = (): readonly Candidate[] => stored.restrictions.flatMap(({ version, copies }) => merged(copies.map((text) => openRestrictions(text, version, empty, verify))) ?? []);
+  const state = restrictions.newest === null ? null : paired(empty, policies, { newest: restrictions.newest, all: older }, head);
   return state === null ? closed(empty, 'policies and restrictions on disk do not belong together') : { state, problems: fallen, closed: null };
 }
 
@@ -63,22 +64,44 @@ interface Candidate {
   readonly beside: number | null;
 }
 
+/** Everything that any process of the server had in force since these policies, and that was lifted but not yet replaced. */
+function carriedWith(restrictions: HeldRestrictions, { held: policies, needs }: OpenedPolicies, all: readonly Candidate[]): readonly Restriction[] {
+  const since = all.filter(({ held }) => held.version >= needs && held.version < restrictions.version);
+  const older = since.flatMap(({ held, beside }) => (beside !== null && beside >= policies.version ? [...held.set, ...held.carried] : held.set));
+  const kept = new Set(restrictions.set.map(canonicalJson));
+  const carried = new Map([...restrictions.carried, ...older].map((restriction) => [canonicalJson(restriction), restriction]));
+  return [...carried].filter(([text]) => !kept.has(text)).map(([, restriction]) => restriction);
+}
+
+interface Candidates {
+  readonly newest: Candidate;
+  /** Older ones too, which count only where a head that is newer than all of them says so. */
+  readonly all: () => readonly Candidate[];
+}
+
+/** A head that was stored with what it speaks of says more than the same one alone. */
+function wholeFirst({ version, copies }: StoredVersion): StoredVersion {
+  return { version, copies: [...copies].sort((a, b) => b.length - a.length) };
+}
+
 interface OpenedPolicies {
   readonly held: HeldPolicies;
   readonly needs: number;
 }
 
 /** The two parts together, or null where no version had them so. */
-function paired(empty: GuardState, opened: OpenedPolicies, newest: Candidate, head: Head | null): GuardState | null {
+function paired(empty: GuardState, opened: OpenedPolicies, candidates: Candidates, head: Head | null): GuardState | null {
   const policies = opened.held;
-  const stored = restrictionsOf(head, policies, newest);
+  const stored = restrictionsOf(head, policies, candidates);
   if (stored === null) return null;
   const restrictions = stored.held;
   if (restrictions.version < opened.needs) return null;
   // Beside the very policies that it was stored with, it stands as it stood: only later policies end what it carries.
-  if (policies.version === stored.beside) return { ...empty, policies, restrictions };
-  if (!waits(empty, policies, restrictions)) return { ...empty, policies, restrictions: { ...restrictions, carried: [] } };
-  if (stored.beside !== null && policies.version >= stored.beside) return { ...empty, policies, restrictions };
+  const waiting = waits(empty, policies, restrictions);
+  const carrying = { ...restrictions, carried: waiting ? carriedWith(restrictions, opened, candidates.all()) : restrictions.carried };
+  if (policies.version === stored.beside) return { ...empty, policies, restrictions: carrying };
+  if (!waiting) return { ...empty, policies, restrictions: { ...restrictions, carried: [] } };
+  if (stored.beside !== null && policies.version >= stored.beside) return { ...empty, policies, restrictions: carrying };
   // The policies fell back to some under which more may have been restricted: nobody here knows what.
   return null;
 }
@@ -95,10 +118,10 @@ function policiesOf(head: Head | null, newest: OpenedPolicies, all: () => readon
 }
 
 /** The restrictions that go with them; null where the head speaks of some that are not here, since older ones might lack one. */
-function restrictionsOf(head: Head | null, policies: HeldPolicies, newest: Candidate): Candidate | null {
+function restrictionsOf(head: Head | null, policies: HeldPolicies, { newest, all }: Candidates): Candidate | null {
   if (head === null || policies.version < head.frame.signed.version || newest.held.version >= head.frame.signed.version) return newest;
   const { frame, whole } = head;
-  const meant = newest.held.digest === frame.signed.restrictions ? newest : whole?.restrictions;
+  const meant = newest.held.digest === frame.signed.restrictions ? newest : (whole?.restrictions ?? all().find(({ held }) => held.digest === frame.signed.restrictions));
   return meant === undefined ? null : { beside: frame.signed.version, held: { ...movedTo(meant.held, frame), after: frame.signed.version, carried: [] } };
 }
 

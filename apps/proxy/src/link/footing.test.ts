@@ -36,7 +36,7 @@ function policies(log: string, key: typeof oldKey, version: number, id: string):
 function restrictions(log: string, key: typeof oldKey, version: number, after: number, ids: readonly string[]): Persist {
   const body = restrictionsBody(ids.map((id) => ({ id, selector: { server: [], labels: {} }, scope: { kind: 'all' }, readOnly: false, reason: 'r', actor: 'a', imposedAtMs: 0, expiresAtMs: null })));
   const header = canonicalJson({ log, cut, version, digest: digestOf(body), after });
-  return { kind: 'restrictions', version, text: canonicalJson({ frame: signedFrame('restrict', header, signHeader(key.sign, 'restrict', header), body), carried: [], policies: null }) };
+  return { kind: 'restrictions', version, settled: true, text: canonicalJson({ frame: signedFrame('restrict', header, signHeader(key.sign, 'restrict', header), body), carried: [], policies: null }) };
 }
 
 function foot() {

@@ -55,14 +55,14 @@ describe('what was in force last', () => {
   it('[P3] [P6] is there after a restart; nothing stored enforces nothing', async () => {
     expect(load().permits).toBeNull();
     const store = openLastGood(directory);
-    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, ['r1']) });
+    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, ['r1']), settled: true });
     await store.write({ kind: 'policies', version: 1, text: snapshot(1, 'a') });
     expect(load()).toEqual({ problems: [], permits: { policies: ['a'], restrictions: ['r1'] } });
   });
 
   it('a lower version never replaces a higher one, whoever writes last; two versions stay', async () => {
     const [one, two] = [openLastGood(directory), openLastGood(directory)];
-    await one.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, []) });
+    await one.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, []), settled: true });
     await Promise.all([5, 3, 4, 2, 1].flatMap((version) => [one, two].map((store) => store.write({ kind: 'policies', version, text: snapshot(version, `v${version}`) }))));
     expect(load().permits?.policies).toEqual(['v5']);
     expect(readdirSync(directory).filter((name) => name.startsWith('policies-'))).toHaveLength(2);
@@ -70,7 +70,7 @@ describe('what was in force last', () => {
 
   it('[P3] [W9] any one byte of any one file wrong, or missing from there on: the last good or the one before, never open, never without the restriction', async () => {
     const store = openLastGood(directory);
-    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, ['r1']) });
+    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, ['r1']), settled: true });
     await store.write({ kind: 'policies', version: 1, text: snapshot(1, 'a') });
     await store.write({ kind: 'policies', version: 2, text: snapshot(2, 'b', 1) });
     for (const name of readdirSync(directory)) {
@@ -97,9 +97,9 @@ describe('what was in force last', () => {
 
   it('[P6] restrictions that cannot be read close the gate, they never fall back', async () => {
     const store = openLastGood(directory);
-    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, []) });
+    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, []), settled: true });
     await store.write({ kind: 'policies', version: 1, text: snapshot(1, 'a') });
-    await store.write({ kind: 'restrictions', version: 2, text: restrict(2, 1, ['r1'], [], 1) });
+    await store.write({ kind: 'restrictions', version: 2, text: restrict(2, 1, ['r1'], [], 1), settled: true });
     for (const name of readdirSync(directory).filter((file) => file.startsWith('restrictions-0000000000000002'))) writeFileSync(join(directory, name), '');
     expect(load().permits).toBeNull();
     expect(load().problems.join()).toContain('restrictions@2 cannot be read');
@@ -107,9 +107,9 @@ describe('what was in force last', () => {
 
   it('[W6] where the policies fall back, everything that was restricted since stays restricted', async () => {
     const store = openLastGood(directory);
-    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, ['r1']) });
+    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, ['r1']), settled: true });
     await store.write({ kind: 'policies', version: 1, text: snapshot(1, 'a') });
-    await store.write({ kind: 'restrictions', version: 3, text: restrict(3, 2, [], ['r1'], 1) });
+    await store.write({ kind: 'restrictions', version: 3, text: restrict(3, 2, [], ['r1'], 1), settled: true });
     await store.write({ kind: 'policies', version: 2, text: snapshot(2, 'b', 1) });
     expect(load().permits).toEqual({ policies: ['b'], restrictions: [] });
     for (const name of readdirSync(directory).filter((file) => file.startsWith('policies-0000000000000002'))) writeFileSync(join(directory, name), '');
@@ -118,10 +118,10 @@ describe('what was in force last', () => {
 
   it('[W6] policies fall back only as far as the newest restrictions reach: what else was restricted under those before, nobody here knows', async () => {
     const store = openLastGood(directory);
-    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, ['r1']) });
+    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, ['r1']), settled: true });
     await store.write({ kind: 'policies', version: 1, text: snapshot(1, 'a') });
     await store.write({ kind: 'policies', version: 2, text: snapshot(2, 'b', 1) });
-    await store.write({ kind: 'restrictions', version: 3, text: restrict(3, 2, [], [], 2) });
+    await store.write({ kind: 'restrictions', version: 3, text: restrict(3, 2, [], [], 2), settled: true });
     expect(load().permits).toEqual({ policies: ['b'], restrictions: [] });
     for (const name of files('policies-0000000000000002')) writeFileSync(join(directory, name), '');
     expect(load()).toMatchObject({ permits: null, problems: [expect.stringContaining('policies@2'), expect.stringContaining('do not belong together')] });
@@ -130,7 +130,7 @@ describe('what was in force last', () => {
   it('[W6] [W8] what was carried beside these very policies stays carried: the labels that said why are not known yet', async () => {
     const store = openLastGood(directory);
     await store.write({ kind: 'policies', version: 8, text: snapshot(8, 'a') });
-    await store.write({ kind: 'restrictions', version: 9, text: restrict(9, 5, [], ['r1'], 8) });
+    await store.write({ kind: 'restrictions', version: 9, text: restrict(9, 5, [], ['r1'], 8), settled: true });
     expect(load().permits).toEqual({ policies: ['a'], restrictions: ['r1'] });
     await store.write({ kind: 'policies', version: 9, text: snapshot(9, 'b', 9) });
     expect(load().permits).toEqual({ policies: ['b'], restrictions: [] });
@@ -138,11 +138,11 @@ describe('what was in force last', () => {
 
   it('[P6] keeps one set of restrictions only, and that none newer was ever here is known from elsewhere than its own files', async () => {
     const store = openLastGood(directory);
-    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, []) });
+    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, []), settled: true });
     await store.write({ kind: 'policies', version: 1, text: snapshot(1, 'a') });
     const old = files('restrictions-');
     for (const name of old) copyFileSync(join(directory, name), join(directory, `${name}.kept`));
-    await store.write({ kind: 'restrictions', version: 2, text: restrict(2, 1, ['lockdown'], [], 1) });
+    await store.write({ kind: 'restrictions', version: 2, text: restrict(2, 1, ['lockdown'], [], 1), settled: true });
     expect(load().permits?.restrictions).toEqual(['lockdown']);
     expect(files('restrictions-').filter((name) => !name.endsWith('.kept')).every((name) => name.includes('-0000000000000002-'))).toBe(true);
 
@@ -158,7 +158,7 @@ describe('what was in force last', () => {
 
   it.each(['restrictions', 'policies'] as const)('[W3] an older record under a newer name is not the newest: %s', async (kind) => {
     const store = openLastGood(directory);
-    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, ['r1']) });
+    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, ['r1']), settled: true });
     await store.write({ kind: 'policies', version: 1, text: snapshot(1, 'a') });
     await store.write({ kind: 'policies', version: 2, text: snapshot(2, 'b', 1) });
     for (const name of files(`${kind}-0000000000000001`)) copyFileSync(join(directory, name), join(directory, name.replace(/\d{16}/, '9' + '0'.repeat(15))));
@@ -169,7 +169,7 @@ describe('what was in force last', () => {
 
   it('[P3] a record that another process replaces while it is read is not missed', async () => {
     const store = openLastGood(directory);
-    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, ['r1']) });
+    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, ['r1']), settled: true });
     await store.write({ kind: 'policies', version: 1, text: snapshot(1, 'a') });
     let listed = 0;
     const raced = openLastGood(directory, {
@@ -196,7 +196,7 @@ describe('what was in force last', () => {
   it('[W9] [P6] whenever the power fails, what was in force or what was being stored is; once stored, it is the latter', async () => {
     const disk = forgetfulDisk();
     const store = openLastGood('/', disk.disk);
-    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, ['r1']) });
+    await store.write({ kind: 'restrictions', version: 1, text: restrict(1, 1, ['r1']), settled: true });
     await store.write({ kind: 'policies', version: 1, text: snapshot(1, 'a') });
     const inForce = (): ReadonlySet<string> =>
       new Set(disk.powerCuts().map((cut) => {
@@ -204,9 +204,9 @@ describe('what was in force last', () => {
         return now === null ? 'nothing' : `${now.policies.map(({ id }) => id).join()} ${now.restrictions.map(({ id }) => id).join()}`;
       }));
     const steps: [record: Parameters<typeof store.write>[0], before: string, after: string][] = [
-      [{ kind: 'restrictions', version: 2, text: restrict(2, 1, ['r2'], [], 1) }, 'a r1', 'a r2'],
+      [{ kind: 'restrictions', version: 2, text: restrict(2, 1, ['r2'], [], 1), settled: true }, 'a r1', 'a r2'],
       [{ kind: 'policies', version: 3, text: snapshot(3, 'b', 2) }, 'a r2', 'b r2'],
-      [{ kind: 'restrictions', version: 4, text: restrict(4, 3, ['r2', 'r4'], [], 3) }, 'b r2', 'b r2,r4'],
+      [{ kind: 'restrictions', version: 4, text: restrict(4, 3, ['r2', 'r4'], [], 3), settled: true }, 'b r2', 'b r2,r4'],
     ];
     expect([...inForce()]).toEqual(['a r1']);
     for (const [record, before, after] of steps) {

@@ -32,6 +32,8 @@ export interface LastGood {
 
 /** Versions that are kept: the last good one and the one before. An older set of restrictions is of no use but to whoever wants to lift one. */
 const VERSIONS_KEPT: Readonly<Record<Persist['kind'], number>> = { policies: 2, restrictions: 1, head: 2, checkpoint: 2 };
+/** Sets of restrictions that are kept while a lift waits for its policies: another process of the server may have had some in force that this one never saw. */
+const MAX_UNSETTLED = 32;
 /** The largest snapshot frame, and what storing adds. */
 const MAX_RECORD_BYTES = 52 * 1024 * 1024;
 /** Contradictions kept; the first ones tell most. */
@@ -66,6 +68,13 @@ export function openLastGood(directory: string, disk: Disk = fileSystem): LastGo
   async function write(persist: Persist): Promise<void> {
     const { kind, version } = persist;
     const text = await textOf(disk, directory, persist);
+    await store(kind, version, text);
+    // Another process may have stored something else since this one looked, and removed what the head speaks of.
+    if (kind === 'head' && (await textOf(disk, directory, persist)) !== text) await store(kind, version, persist.whole());
+    await prune(disk, directory, persist);
+  }
+
+  async function store(kind: Persist['kind'], version: number, text: string): Promise<void> {
     const name = `${kind}-${padded(version)}-${digestOf(text).slice(0, 12)}`;
     const bytes = Buffer.from(`${digestOf(text)}\n${text}`, 'utf8');
     const copies = kind === 'restrictions' ? [0, 1] : [0];
@@ -81,7 +90,6 @@ export function openLastGood(directory: string, disk: Disk = fileSystem): LastGo
       await disk.writeDurably(join(directory, `newest-${padded(version)}`), Buffer.from(NEWEST_TEXT, 'utf8'));
       await disk.syncFolder(directory);
     }
-    await prune(disk, directory, kind);
   }
 
   return {
@@ -112,11 +120,13 @@ async function textOf(disk: Disk, directory: string, persist: Persist): Promise<
 /** A digest in hex and a line feed. */
 const DIGEST_LINE_BYTES = 65;
 
-/** Removes what is older than the versions kept. Another process may do the same at the same time. */
-async function prune(disk: Disk, directory: string, kind: Persist['kind']): Promise<void> {
+/** Removes what is older than the versions kept. Another process may do the same at the same time; where one has come further, what its head speaks of stays. */
+async function prune(disk: Disk, directory: string, persist: Persist): Promise<void> {
+  const { kind, version } = persist;
   const names = await disk.namesLater(directory);
+  if ((kind === 'policies' || kind === 'restrictions') && names.some((name) => NAME.exec(name)?.[1] === 'head' && versionOf(name) > version)) return;
   const files = names.filter((name) => NAME.exec(name)?.[1] === kind);
-  const kept = new Set(newestFirst(files).slice(0, VERSIONS_KEPT[kind]));
+  const kept = new Set(newestFirst(files).slice(0, persist.kind === 'restrictions' && !persist.settled ? MAX_UNSETTLED : VERSIONS_KEPT[kind]));
   const outdated = files.filter((name) => !kept.has(versionOf(name)));
   const newest = kind === 'restrictions' ? newestOf(names) : null;
   const marks = newest === null ? [] : names.filter((name) => NEWEST.test(name) && newestOf([name]) !== newest);
