@@ -93,6 +93,9 @@ describe('a proxy that runs alone', () => {
     const agent = await world.start();
     expect((await agent.call('list_allowed_directories', {})).text).toContain('files.yaml');
     expect(await world.words()).toContain('none of its policies is for this server');
+    world.save('prod.yaml', 'version: "1"\nmatch: { server: files, labels: { env: prod } }\n');
+    await until('the policy to be named', async () => (await world.words()).includes('only an enrolled host has: prod.yaml'), LONG_MS, 100);
+    expect(agent.stderr()).toContain('select by labels');
   });
 
   it('counts across two processes', async () => {

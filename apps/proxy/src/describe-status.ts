@@ -40,10 +40,11 @@ function describeAlone({ server, running }: AloneServer, nowMs: number): readonl
   return [`${heading(server, running)}, alone`, ...running.flatMap((one) => [processLine(one), ...(one.alone === null ? [] : describeAloneState(one.alone, nowMs))])];
 }
 
-function describeAloneState({ path, sinceMs, policies, lostSinceMs, problems }: AloneState, nowMs: number): readonly string[] {
+function describeAloneState({ path, sinceMs, policies, labelled, lostSinceMs, problems }: AloneState, nowMs: number): readonly string[] {
   const inForce = sinceMs === null ? 'nothing is in force yet: every call is denied' : policies.length === 0 ? 'none of its policies is for this server: every call is denied' : `in force for ${ago(nowMs - sinceMs)}: ${policies.join(', ')}`;
+  const unselected = labelled.length === 0 ? [] : [`    not in force, because they select by labels, which only an enrolled host has: ${labelled.join(', ')}`];
   const lost = lostSinceMs === null ? [] : [`    NOT seen for ${ago(nowMs - lostSinceMs)}: what was in force stays`];
-  return [`    policies in ${path}`, `    ${inForce}`, ...lost, ...problems.map((problem) => `    problem: ${problem}`)];
+  return [`    policies in ${path}`, `    ${inForce}`, ...unselected, ...lost, ...problems.map((problem) => `    problem: ${problem}`)];
 }
 
 function heading(server: string, running: readonly Presence[]): string {

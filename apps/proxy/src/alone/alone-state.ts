@@ -10,6 +10,8 @@ export interface AloneState {
   readonly version: number;
   /** The policies that are for this server, by id. */
   readonly policies: readonly string[];
+  /** Policies that select by labels, which only an enrolled host has: they are not in force here. */
+  readonly labelled: readonly string[];
   /** Since when the files as a whole cannot be seen; null while they can. */
   readonly lostSinceMs: number | null;
   /** What is wrong with the files, the first few, in one line each. */
@@ -21,7 +23,8 @@ const MAX_POLICIES = 5_000;
 const MAX_PROBLEMS = 16;
 const moment = shape.nullable(shape.whole());
 const short = shape.text(4096);
+const ids = shape.list(shape.text(512), MAX_POLICIES);
 
 export const aloneState = shape.object<AloneState>({
-  path: short, sinceMs: moment, version: shape.whole(), policies: shape.list(shape.text(512), MAX_POLICIES), lostSinceMs: moment, problems: shape.list(short, MAX_PROBLEMS),
+  path: short, sinceMs: moment, version: shape.whole(), policies: ids, labelled: ids, lostSinceMs: moment, problems: shape.list(short, MAX_PROBLEMS),
 });

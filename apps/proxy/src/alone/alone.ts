@@ -54,7 +54,7 @@ export function startAlone({ home, policy, server, upstream, tell, onState }: Al
   const texts = readAloneSet(home, path);
   const restored = texts === null ? NOTHING : restoredSet(texts);
   let set: AloneSet = restored;
-  let state: AloneState = { path, sinceMs: null, version: 0, policies: [], lostSinceMs: null, problems: [] };
+  let state: AloneState = { path, sinceMs: null, version: 0, policies: [], labelled: [], lostSinceMs: null, problems: [] };
   const gate = gateOf({ boot, upstream, directory, outbox, state: () => state });
   const change = (next: Partial<AloneState>): void => {
     const before = state;
@@ -69,8 +69,9 @@ export function startAlone({ home, policy, server, upstream, tell, onState }: Al
     const version = state.version + 1;
     (await gate.prepare({ cut: { server, labels: {} }, policies, restrictions: [], policiesVersion: version, restrictionsVersion: version })).swap();
     const selecting = selectPolicies(policies, { server, labels: {} }).map(({ id }) => id);
-    tell(selecting.length === 0 ? `none of the policies in ${path} is for the server ${server}: every call is denied` : `in force: ${selecting.join(', ')}`);
-    change({ sinceMs: Date.now(), version, policies: selecting });
+    const labelled = policies.filter(({ match }) => Object.keys(match.labels).length > 0).map(({ id }) => id);
+    for (const line of inForceLines(path, server, selecting, labelled)) tell(line);
+    change({ sinceMs: Date.now(), version, policies: selecting, labelled });
   };
   const take = async (offer: Offer): Promise<void> => {
     const next = afterOffer(set, offer, only);
@@ -144,6 +145,11 @@ function gateOf({ boot, upstream, directory, outbox, state }: GateParts): Swappa
       return closedMessage(state());
     },
   });
+}
+
+function inForceLines(path: string, server: string, selecting: readonly string[], labelled: readonly string[]): readonly string[] {
+  const inForce = selecting.length === 0 ? `none of the policies in ${path} is for the server ${server}: every call is denied` : `in force: ${selecting.join(', ')}`;
+  return labelled.length === 0 ? [inForce] : [inForce, `not in force here, because they select by labels, which only an enrolled host has: ${labelled.join(', ')}`];
 }
 
 function sameContent(a: AloneSet, b: AloneSet): boolean {

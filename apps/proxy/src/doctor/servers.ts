@@ -44,6 +44,7 @@ function examineAlone({ server, pid, alone }: Presence, enrolled: boolean): read
   if (alone === null) return [];
   const findings = alone.problems.map((problem) => wrong('server', `${server}: pid ${pid}: ${problem}`));
   if (enrolled) findings.push(wrong('server', `${server}: pid ${pid} was started with --policy before this host joined, and does not obey the plane: start it again without`));
+  if (alone.labelled.length > 0) findings.push(warning('server', `${server}: pid ${pid} does not enforce ${alone.labelled.join(', ')}, which select by labels: only an enrolled host has any`));
   if (alone.sinceMs === null) findings.push(wrong('server', `${server}: pid ${pid} has nothing in force from ${alone.path}, so every call is denied`));
   else if (alone.policies.length === 0) findings.push(wrong('server', `${server}: pid ${pid}: none of the policies in ${alone.path} is for this server, so every call is denied`));
   return findings;
