@@ -76,7 +76,7 @@ describe('the commands', () => {
     expect(rolledBack.version).toBeGreaterThan(good);
     expect(rolledBack.files).toMatchObject([{ did: 'restored' }]);
     expect(readFileSync(join(plane.policies, 'team.yaml'), 'utf8')).toBe(ALLOW);
-    expect((await plane.operate('hold', 'list')).stdout).toMatch(/Held by local admin .* since .*: bad/);
+    expect((await plane.operate('hold', 'list')).stdout.replaceAll(/\n +│ /g, ' ')).toMatch(/Held by local admin .* since .* because bad/);
     plane.save('team.yaml', DENY);
     await until('the held file', async () => (await plane.operate('log', '--type', 'ChangeRefused')).stdout.includes('team.yaml'));
     expect((await status()).version).toBe(rolledBack.version);

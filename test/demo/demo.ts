@@ -160,7 +160,8 @@ async function aRollbackHolds({ stage, plane, agents }: Scene): Promise<void> {
   stage.saw('an unrelated save was published, and did not bring the withdrawn content back', (await agents[0]?.tools())?.includes('write_file') === false);
   const held = (await plane.operate('hold', 'list')).stdout;
   stage.indent(held);
-  stage.saw('the hold says which file, and why', held.includes('files.yaml') && held.includes('files.yaml opened the secrets'));
+  // Long lines go on below, behind a mark.
+  stage.saw('the hold says which file, and why', held.replaceAll(/\n +│ /g, ' ').includes('files.yaml opened the secrets'));
 }
 
 async function lockdownDropsTheGate({ stage, plane, agents, projects }: Scene): Promise<void> {

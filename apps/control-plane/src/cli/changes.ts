@@ -8,6 +8,7 @@ import type { ExitCode } from './exit.ts';
 import { changes, happening } from './happening.ts';
 import { holdText } from './status.ts';
 import type { Terminal } from './terminal.ts';
+import { wrapped } from './wrap.ts';
 
 export interface ReasonOptions extends PlaneOptions {
   readonly reason?: string;
@@ -66,7 +67,7 @@ const FILE_TEXT: Readonly<Record<FileOutcome['did'], string>> = { restored: 'fil
 export async function holdList(options: PlaneOptions, terminal: Terminal): Promise<ExitCode> {
   return withPlane(options, terminal, async (plane) =>
     show(await plane.get<{ readonly holds: readonly HoldView[] }>('/v1/holds'), options, terminal, ({ holds }) =>
-      holds.length === 0 ? ['Nothing is held.'] : holds.map((hold) => `${hold.policy}: ${holdText(hold)}`),
+      holds.length === 0 ? ['Nothing is held.'] : holds.flatMap((hold) => wrapped(`${hold.policy}: ${holdText(hold)}`)),
     ),
   );
 }
@@ -82,5 +83,5 @@ export function because(reason: string | undefined): { readonly reason?: string 
 
 /** What a command recorded, one line each. */
 export function doneLines({ recorded, version }: Done): readonly string[] {
-  return recorded.length === 0 ? [`Nothing had to change; the version is ${version}.`] : recorded.map((one) => `${one.seq}: ${happening(one)}`);
+  return recorded.length === 0 ? [`Nothing had to change; the version is ${version}.`] : recorded.flatMap((one) => wrapped(`${one.seq}: ${happening(one)}`));
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkDocuments } from './check.ts';
+import { check, checkDocuments } from './check.ts';
 import { evaluateCalls } from './eval.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -73,4 +73,12 @@ describe('the names of documents', () => {
       expect(said.map((text) => (JSON.parse(text) as { decision: string }).decision), policy).toEqual(['allow']);
     }
   });
+});
+
+it('says of what is not there one thing', async () => {
+  const said: string[] = [];
+  const say = (text: string): void => void said.push(text);
+  const terminal: Terminal = { out: say, err: say, progress: () => undefined, input: Readable.from([]), env: {}, cwd: root, interactive: false, now: () => 0, signal: new AbortController().signal };
+  expect(await check(['nosuch'], {}, terminal)).toBe(1);
+  expect(said.join('\n')).toMatch(/^nosuch:1:1: error FILE_UNREADABLE cannot be read: there is no such file.*\n0 files: 1 error/);
 });

@@ -105,7 +105,7 @@ function print(report: CheckReport, options: CheckOptions, terminal: Terminal): 
     return;
   }
   for (const line of report.problems.flatMap(problemLines)) terminal.out(line);
-  if (report.files === 0) terminal.err('No policy files (*.yaml, *.yml) were found. Name the file or directory that holds them.');
+  if (report.files === 0 && report.problems.length === 0) terminal.err('No policy files (*.yaml, *.yml) were found. Name the file or directory that holds them.');
   terminal.out(summary(report));
 }
 

@@ -5,6 +5,7 @@ import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import { printable } from './printable.ts';
 import type { Terminal } from './terminal.ts';
+import { wrapped } from './wrap.ts';
 
 export interface PlaneOptions {
   readonly json?: boolean;
@@ -47,7 +48,8 @@ export function fail({ exit, message, code }: Failure, options: PlaneOptions, te
 /** A complaint on standard error, as the one line of JSON that --json promises or as lines for people; each is plain already. */
 export function complain(exit: ExitCode, code: string, message: string | readonly string[], options: PlaneOptions, terminal: Terminal): ExitCode {
   const lines = typeof message === 'string' ? [message] : message;
-  terminal.err(options.json === true ? JSON.stringify({ error: { code, message: lines.map((line) => line.trim()).join(' ') } }) : lines.join('\n'));
+  const shown = typeof message === 'string' ? [message] : message.flatMap((line) => wrapped(line));
+  terminal.err(options.json === true ? JSON.stringify({ error: { code, message: lines.map((line) => line.trim()).join(' ') } }) : shown.join('\n'));
   return exit;
 }
 

@@ -40,6 +40,13 @@ describe('the command line', () => {
     });
   }
 
+  it('says which version it is', async () => {
+    const terminal = pretend();
+    const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as { readonly version: string };
+    expect(await run(['--version'], terminal)).toBe(0);
+    expect(terminal.said).toEqual([`portcullis ${version}`]);
+  });
+
   it('documents every exit code in the help and in docs/cli.md', async () => {
     const terminal = pretend();
     expect(await run(['--help'], terminal)).toBe(0);

@@ -1,4 +1,5 @@
 /** The command line: every command, its options, its help. What the commands do is in files of their own. */
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addAccessCommands } from './commands-access.ts';
 import { addFleetCommands } from './commands-fleet.ts';
@@ -40,6 +41,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
 export function programFor(terminal: Terminal, exit: (code: ExitCode) => void): Command {
   const program = new Command('portcullis')
     .description("Policies for AI agents' MCP tool calls: written in files, enforced on every host.")
+    .version(`portcullis ${ownVersion()}`, '--version', 'print which version this is')
     .exitOverride()
     .configureOutput({ writeOut: (text) => terminal.out(text.trimEnd()), writeErr: (text) => terminal.err(text.trimEnd()) })
     .showHelpAfterError('(add --help for what can be said here)')
@@ -50,4 +52,10 @@ export function programFor(terminal: Terminal, exit: (code: ExitCode) => void): 
   addHistoryCommands(setting);
   addAccessCommands(setting);
   return program;
+}
+
+/** As package.json says, which lies beside the sources and beside what is built of them. */
+function ownVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string };
+  return version;
 }

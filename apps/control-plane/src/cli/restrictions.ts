@@ -16,6 +16,7 @@ import { restrictionText } from './happening.ts';
 import { printable } from './printable.ts';
 import { moment } from './table.ts';
 import type { Terminal } from './terminal.ts';
+import { wrapped } from './wrap.ts';
 
 /** Proxies named in a question; the rest is counted. */
 const MAX_NAMED = 8;
@@ -59,7 +60,7 @@ export async function lockdown(options: RestrictOptions, terminal: Terminal): Pr
     const imposed = await impose(plane, body, terminal);
     if (!imposed.ok) return fail(imposed.failure, options, terminal);
     const { version, restriction, id } = imposed.value;
-    if (restriction !== null && options.json !== true) terminal.out(imposedLine(version, restriction));
+    if (restriction !== null && options.json !== true) terminal.out(wrapped(imposedLine(version, restriction)).join('\n'));
     const audience = id === null ? null : await audienceOf(plane, id, options, terminal);
     const progress = await waitUntilEnforced(plane, version, options.timeout ?? DEFAULT_TIMEOUT_MS, terminal);
     if (progress.ok) {
@@ -98,7 +99,7 @@ async function audienceOf(plane: Connection, id: string, options: PlaneOptions, 
 
 function imposedLine(version: number, restriction: Restriction): string {
   const end = restriction.expiresAtMs === null ? 'until it is lifted' : `until ${moment(restriction.expiresAtMs)}`;
-  return printable(`${restriction.id} is in force as version ${version}: denies ${restrictionText(restriction)}, ${end}. Reason: ${restriction.reason}`);
+  return `${restriction.id} is in force as version ${version}: denies ${restrictionText(restriction)}, ${end}. Reason: ${restriction.reason}`;
 }
 
 interface Opened {
@@ -121,7 +122,7 @@ export async function lift(id: string, options: LiftOptions, terminal: Terminal)
     const { mayNotLift = null } = opened.value;
     if (mayNotLift !== null) return fail({ exit: EXIT.forbidden, code: 'forbidden', message: printable(mayNotLift) }, options, terminal);
     if (options.yes !== true) {
-      for (const line of openedLines(opened.value, terminal.now())) terminal.err(printable(line));
+      for (const line of openedLines(opened.value, terminal.now())) terminal.err(wrapped(line).join('\n'));
       if (!terminal.interactive) {
         terminal.err('Nothing was lifted. Add --yes to lift it without being asked.');
         return EXIT.usage;

@@ -97,7 +97,7 @@ describe('the fleet', () => {
     for (const command of ['proxies', 'status']) expect((await by.operate('viewer', [command, '--all'])).out).toMatch(/given-back[^]*a problem of theirs/);
     await world.ask('responder', 'POST', '/v1/restrictions', { reason: 'x' });
     const asked = await by.operate('admin', ['lift', 'r-5', '--reason', 'x']);
-    expect(asked.err).toContain('decide again on: one/files, lunch/files and 1 not seen for over a day.');
+    expect(asked.err.replaceAll(/\n +│ /g, ' ')).toContain('decide again on: one/files, lunch/files and 1 not seen for over a day.');
     await by.close();
   });
 

@@ -11,6 +11,7 @@ import { hostId } from './named-host.ts';
 import { storageLines } from './storage.ts';
 import { ago, counted, moment, table } from './table.ts';
 import type { Terminal } from './terminal.ts';
+import { wrapped } from './wrap.ts';
 
 /** One cause turns away a whole fleet; its first proxies tell it. */
 const MAX_TURNED_AWAY = 10;
@@ -116,7 +117,7 @@ export function statusLines(view: StatusView, fleet: readonly ProxyView[], nowMs
     ...storageLines(view, nowMs),
     ...section('Restrictions in force', view.restrictions.map((one) => `${one.id}: denies ${restrictionText(one)} (${counted(one.proxies, 'proxy', 'proxies')}), since ${moment(one.imposedAtMs)}${one.actorName === null ? '' : `, by ${one.actorName} (${shortId(one.actor)})`}. Reason: ${one.reason}`)),
     ...section('Problems: the last good content of these stays in force', view.problems.map((problem) => `${problem.file}:${problem.line}:${problem.column} ${problem.code} ${problem.message}`)),
-    ...section('Removals that wait for you', view.pendingRemovals.map((one) => `${one.removes.join(', ')}: portcullis confirm ${one.change} --as admin`)),
+    ...section('Removals that wait for you', view.pendingRemovals.flatMap((one) => [`${one.removes.join(', ')}; to let it through:`, `  portcullis confirm ${one.change} --as admin`])),
     ...section('Holds', view.holds.map((hold) => `${hold.policy}: ${holdText(hold)}`)),
     ...section('Decisions that are missing', [
       ...(view.decisions.lost === 0 ? [] : [`${view.decisions.lost} could not be stored by this plane`]),
@@ -146,7 +147,7 @@ function watchLine({ watch, directory }: StatusView, nowMs: number): string {
 /** What a hold keeps out, whether it does so now, and who wanted that. */
 export function holdText(hold: StatusView['holds'][number]): string {
   const by = hold.byName === null ? hold.by.id : `${hold.byName} (${shortId(hold.by.id)})`;
-  return `${heldText(hold)}. Held by ${by} since ${moment(hold.sinceMs)}${hold.reason === null ? '' : `: ${hold.reason}`}`;
+  return `${heldText(hold)}. Held by ${by} since ${moment(hold.sinceMs)}${hold.reason === null ? '' : ` because ${hold.reason}`}`;
 }
 
 function heldText({ policy, content, keepsOut }: StatusView['holds'][number]): string {
@@ -193,7 +194,7 @@ function whoText({ host, hostName, server, proved, from }: TurnedAway): string {
 }
 
 function section(title: string, lines: readonly string[]): readonly string[] {
-  return lines.length === 0 ? [] : ['', `${title}:`, ...lines.map((line) => `  ${line}`)];
+  return lines.length === 0 ? [] : ['', `${title}:`, ...lines.flatMap((line) => wrapped(`  ${line}`))];
 }
 
 function hostLines(all: readonly HostView[]): readonly string[] {

@@ -18,6 +18,16 @@ describe('a long line', () => {
     }
   });
 
+  it('leaves commands in one piece, which people copy', () => {
+    const command = 'portcullis-proxy trust portcullis.local/abcd1234';
+    for (let n = 20; n < 110; n += 1) {
+      const lines = wrapped(`  ${'x '.repeat(n)}run on the host: ${command}, then portcullis hold release a b.yaml --as admin. And so on`);
+      expect(lines.filter((line) => line.includes(command)), lines.join('\n')).toHaveLength(1);
+      expect(lines.filter((line) => line.includes('portcullis hold release a b.yaml --as admin'))).toHaveLength(1);
+      for (const line of lines) expect(line.length).toBeLessThanOrEqual(WIDTH);
+    }
+  });
+
   it('breaks between words, and keeps what fits as it is', () => {
     expect(wrapped('  a short one')).toEqual(['  a short one']);
     expect(wrapped(`  ${'word '.repeat(30)}end`)).toEqual([`  ${'word '.repeat(19)}word`.slice(0, 96), expect.stringMatching(/^ {6}│ (word )+end$/)]);

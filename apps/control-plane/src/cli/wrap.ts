@@ -5,6 +5,11 @@ import { printable } from './printable.ts';
 export const WIDTH = 100;
 /** Before what goes on from the line above: text from elsewhere must never begin a line as if it were ours. */
 const GOES_ON = '│ ';
+/** A command is copied from the terminal, and so stays in one piece; prose after it may stay with it, which does no harm. */
+const COMMAND = /portcullis(?:-proxy)? (?:(?![;,)`]|[.:](?: |$)).){1,75}/gu;
+/** Stands for a blank that is no place to break; nothing that is printed is this character. */
+const GLUE = '\ue000';
+
 /** A word is broken only where nothing else helps, and a continuation holds at least so much. */
 const LEAST = 20;
 
@@ -13,8 +18,9 @@ const LEAST = 20;
  * at blanks, in the middle of a word only where it is longer than a line.
  */
 export function wrapped(line: string, width: number = WIDTH, indent = 4): readonly string[] {
-  const text = Array.from(printable(line));
-  if (text.length <= width) return [text.join('')];
+  const plain = printable(line);
+  const text = Array.from(plain.replaceAll(COMMAND, (command) => command.replaceAll(' ', GLUE)));
+  if (text.length <= width) return [plain];
   const own = text.findIndex((point) => point !== ' ');
   const deeper = Math.min(Math.max(own, 0) + indent, width - GOES_ON.length - LEAST);
   const before = ' '.repeat(Math.max(0, deeper)) + GOES_ON;
@@ -28,7 +34,7 @@ export function wrapped(line: string, width: number = WIDTH, indent = 4): readon
     while (rest[0] === ' ') rest = rest.slice(1);
     room = width - before.length;
   }
-  return [...lines, rest.join('')].map((part, n) => (n === 0 ? part : before + part));
+  return [...lines, rest.join('')].map((part, n) => (n === 0 ? part : before + part).replaceAll(GLUE, ' '));
 }
 
 /** After the last blank that leaves at most `room`, but not among the first `least`; else at the edge. */
