@@ -14,7 +14,7 @@ import { createRemote } from '../upstream/remote.ts';
 import type { RemoteTarget } from '../upstream/remote.ts';
 import { roomIn } from './answer.ts';
 import { createCarrier } from './carrier.ts';
-import { createParamHeaders } from './mcp-headers.ts';
+import { createParamHeaders, declaresHeadersWrongly } from './param-headers.ts';
 
 export interface HttpBridge {
   readonly target: RemoteTarget;
@@ -63,7 +63,8 @@ export async function runHttpBridge({ target, gate, stdin, stdout, limits, signa
         outgoing.write({ line: typeof bytes === 'string' ? Buffer.from(bytes) : bytes, messages } satisfies Outgoing);
       },
     },
-    { learnTools: params.learn },
+    // A client on HTTP, which the bridge is, must not offer tools whose headers are declared wrongly.
+    { learnTools: params.learn, withholds: declaresHeadersWrongly },
   );
   const carrier = createCarrier({
     remote: createRemote(target),

@@ -12,7 +12,7 @@ import type { Session } from '../relay/session.ts';
 import type { Exchange, Remote } from '../upstream/remote.ts';
 import { bodyKind, readEvents, readWhole } from './answer.ts';
 import { HEADER_MISMATCH, headersFor, revisionOf } from './mcp-headers.ts';
-import type { ParamHeaders } from './mcp-headers.ts';
+import type { ParamHeaders } from './param-headers.ts';
 import { createUpstreamSession, POST_HEADERS } from './upstream-session.ts';
 import type { StreamEnd, UpstreamSession } from './upstream-session.ts';
 

@@ -7,23 +7,10 @@ import type { JsonObject, JsonValue } from '@portcullis/policy-core';
 import { PROTOCOL_VERSION_KEY } from '../relay/era.ts';
 import { isObject, own } from '../relay/message.ts';
 import type { Message } from '../relay/message.ts';
+import type { ParamHeaders } from './param-headers.ts';
 
 /** The code that the protocol has for a header that does not say what the body says. */
 export const HEADER_MISMATCH = -32020;
-
-/** Which argument goes into which header, per tool, as its listed schema says. */
-export interface ParamHeaders {
-  /** Takes the entries of a list of tools. */
-  learn(entries: readonly JsonValue[]): void;
-  of(tool: string): readonly ParamHeader[];
-}
-
-export interface ParamHeader {
-  /** In lower case, with its prefix. */
-  readonly header: string;
-  /** Keys that lead to the argument. */
-  readonly path: readonly string[];
-}
 
 /** Which member of params Mcp-Name repeats. */
 const NAMED_BY: ReadonlyMap<string, string> = new Map([
@@ -99,45 +86,6 @@ function nameIn(method: string, params: JsonObject): string | null {
   const key = NAMED_BY.get(method);
   const name = key === undefined ? undefined : own(params, key);
   return typeof name === 'string' ? name : null;
-}
-
-/* Mcp-Param-* */
-
-const PREFIX = 'mcp-param-';
-const DECLARATION = 'x-mcp-header';
-/** RFC 9110, section 5.6.2. */
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}$/;
-/** A schema that nests deeper names nothing that goes into a header. */
-const MAX_DEPTH = 16;
-const MAX_DECLARATIONS = 64;
-/** Tools remembered; of a longer list the headers are the client's own affair. */
-const MAX_TOOLS = 10_000;
-
-export function createParamHeaders(): ParamHeaders {
-  const known = new Map<string, readonly ParamHeader[]>();
-  return {
-    learn(entries) {
-      for (const entry of entries) {
-        const name = isObject(entry) ? own(entry, 'name') : undefined;
-        if (!isObject(entry) || typeof name !== 'string') continue;
-        const declared: ParamHeader[] = [];
-        gather(own(entry, 'inputSchema'), [], declared);
-        known.delete(name);
-        if (declared.length > 0 && known.size < MAX_TOOLS) known.set(name, declared);
-      }
-    },
-    of: (tool) => known.get(tool) ?? [],
-  };
-}
-
-function gather(schema: JsonValue | undefined, path: readonly string[], found: ParamHeader[]): void {
-  const properties = isObject(schema) ? own(schema, 'properties') : undefined;
-  if (!isObject(properties) || path.length >= MAX_DEPTH) return;
-  for (const [key, property] of Object.entries(properties)) {
-    const header = isObject(property) ? own(property, DECLARATION) : undefined;
-    if (typeof header === 'string' && TOKEN.test(header) && found.length < MAX_DECLARATIONS) found.push({ header: `${PREFIX}${header.toLowerCase()}`, path: [...path, key] });
-    gather(property, [...path, key], found);
-  }
 }
 
 function declaredValues(message: Message, params: ParamHeaders): (readonly [string, string | null])[] {

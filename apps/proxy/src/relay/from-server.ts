@@ -155,7 +155,7 @@ function considerResult(state: SessionState, line: Buffer, result: Member, waiti
     if (denied !== null) return denied;
   }
   if (holdsList(result, asked.method)) {
-    const filtered = filterLists(line, result, asked.method, state.gate.lists(), state.limits.json);
+    const filtered = filterLists(line, result, asked.method, state.gate.lists(), state.limits.json, asked.modern ? state.withholds : undefined);
     if (filtered.ok && filtered.entries !== null) state.learnTools(filtered.entries);
     if (page !== null) state.roster.complete(page, filtered.ok ? filtered.tools : null, filtered.ok ? filtered.nextCursor : null);
     if (!filtered.ok) {

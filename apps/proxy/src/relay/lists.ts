@@ -50,8 +50,8 @@ export function holdsList(result: Member, method: string): boolean {
   return LIST_METHODS.has(method) || (result.members ?? []).some((member) => LIST_KEYS.exact.has(member.key));
 }
 
-/** Filters the lists in the result of a request for `method`. */
-export function filterLists(bytes: Buffer, result: Member, method: string, filter: ListFilter, limits: JsonLimits): Filtered {
+/** Filters the lists in the result of a request for `method`. `withholds` names tools that are cut whatever the filter says. */
+export function filterLists(bytes: Buffer, result: Member, method: string, filter: ListFilter, limits: JsonLimits, withholds: (entry: JsonValue) => boolean = () => false): Filtered {
   // Some servers answer null where they have none.
   if (result.members === null) return bytes.toString('latin1', result.start, result.end) === 'null' ? NOTHING : unreadable(filter, method, 'the result is no object');
   const value = readResult(bytes, result, limits);
@@ -64,7 +64,7 @@ export function filterLists(bytes: Buffer, result: Member, method: string, filte
   for (const member of result.members) {
     const kind = LISTS.find((one) => one.list === member.key);
     if (kind === undefined) continue;
-    const cut = cutList(bytes, member, own(value, kind.list), kind, filter, method);
+    const cut = cutList(bytes, member, own(value, kind.list), kind, filter, method, kind.list === 'tools' ? withholds : () => false);
     if (!cut.ok) return cut;
     edits.push(...cut.edits);
     if (kind.list !== 'tools') continue;
@@ -78,7 +78,7 @@ export function filterLists(bytes: Buffer, result: Member, method: string, filte
 
 type Cut = { readonly ok: true; readonly edits: readonly Edit[]; readonly names: string[] } | { readonly ok: false; readonly detail: string };
 
-function cutList(bytes: Buffer, member: Member, value: JsonValue | undefined, kind: ListKind, filter: ListFilter, method: string): Cut {
+function cutList(bytes: Buffer, member: Member, value: JsonValue | undefined, kind: ListKind, filter: ListFilter, method: string, withholds: (entry: JsonValue) => boolean): Cut {
   const asked = kind.method === method;
   const elements = elementsOf(bytes, member);
   if (!Array.isArray(value) || elements?.length !== value.length) {
@@ -89,7 +89,7 @@ function cutList(bytes: Buffer, member: Member, value: JsonValue | undefined, ki
   const keep = (value as readonly JsonValue[]).map((entry) => {
     const name = nameOf(entry, kind.name);
     if (name !== null) names.push(name);
-    if (asked && filter.empty) return false;
+    if (asked && (filter.empty || withholds(entry))) return false;
     // Elsewhere than in the answer to its own method, an array of that name may be anything.
     return name === null ? !asked || kind.showsUnreadable(filter) : !filter.empty && kind.shows(filter, name);
   });

@@ -36,6 +36,7 @@ export interface SessionState {
   /** Told of the entries of every list of tools, as the upstream wrote them. */
   readonly learnTools: (entries: readonly JsonValue[]) => void;
   readonly vet: Vet;
+  readonly withholds: (entry: JsonValue) => boolean;
   handshake: Handshake;
   /** Why the upstream answers no more; null while it does. */
   upstreamGone: string | null;
@@ -48,6 +49,8 @@ export interface Known {
   readonly handshake?: Handshake;
   readonly learnTools?: (entries: readonly JsonValue[]) => void;
   readonly vet?: Vet;
+  /** Tools that the transport may not offer to a client of 2026-07-28, whatever policy says. */
+  readonly withholds?: (entry: JsonValue) => boolean;
 }
 
 /** What the transport has against a clear message of the agent: the code and reason of a refusal, or null. */
@@ -63,6 +66,7 @@ export function createState(gate: Gate, limits: RelayLimits, known: Known): Sess
     roster: known.roster ?? createRoster(),
     subscriptions: createSubscriptions(),
     vet: known.vet ?? (() => null),
+    withholds: known.withholds ?? (() => false),
     learnTools: known.learnTools ?? (() => undefined),
     handshake: known.handshake ?? NO_HANDSHAKE,
     upstreamGone: null,
