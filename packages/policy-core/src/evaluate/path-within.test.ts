@@ -10,7 +10,7 @@ function judge(text: string, ...directories: string[]): string | undefined {
 
 describe('path_within', () => {
   it.each([
-    '/srv/data', '/srv/data/', '/srv/data/a', '/srv/data//a', '/srv//data/a', '//srv/data/a', '/srv/data/./a', '/srv/data/x/../a', '/srv/../srv/data/a',
+    '/srv/data', '/srv/data/', '/srv/data/a', '/srv/data//a', '/srv//data/a', '/srv/data/./a', '/srv/data/x/../a', '/srv/../srv/data/a',
     '/srv/data/a/..', '/../srv/data/a', '/srv/data/.hidden', '/srv/data/a b', '/srv/data/ä', '/srv/data/日本', '/srv/data/a%b', '/srv/data/100%', '/srv/data/a:b', '/srv/data/a~1',
     '/srv/data/a%20b', '/srv/data/a\\b', '/srv/data/a;b', '/srv/data/a;v=1/b', '/srv/data/½', '/srv/data/（旧）', '/srv/data/１００％', '/srv/data/Report…1.pdf', '/srv/data/¥100', '/srv/data/List::Util.3pm',
   ])('%j is inside', (path) => {
@@ -89,6 +89,11 @@ describe('path_within', () => {
     ['path parameters with a value', '/srv/data/..;a=b/x'],
     ['escaped path parameters', '/srv/data/..%3b/x'],
     ['full-width path parameters', '/srv/data/．．；a/x'],
+    ['two leading slashes', '//srv/data/a'],
+    ['three of them', '///srv/data/a'],
+    ['two leading separators of two kinds', '/\\srv/data/a'],
+    ['two leading full-width slashes', '／／srv/data/a'],
+    ['not NFC without a character that is not seen', '/srv/data/e\u200c\u0301'],
     ['a stream', '/srv/data/x::$DATA'],
     ['a stream of a directory', '/srv/data/..::$INDEX_ALLOCATION/x'],
     ['a named stream', '/srv/data/x:y:$DATA'],
@@ -118,15 +123,42 @@ describe('path_within', () => {
     expect(() => compilePathWithin([directory])).toThrow(/path_within/);
   });
 
+  // As a deny list: what is not certain to be outside is denied.
+  it.each([
+    '/srv/.git/config', '/srv/.g\u200cit/config', '/srv/\u200c.git/config', '/srv/.git\u200c/config', '/srv/.g\ufe0fit/x', '/srv/.\u034fgit/x', '/s\u00adrv/.git/x',
+    '/srv/.ｇit/x', '/srv/．git/x', '/srv/.ＧＩＴ/x', '/srv/.𝐠it/x', '/srv/.git:x', '/srv/.git:x/config', '/srv/.GIT：x', '/srv:x/.git/config', '/srv/GIT~1/config', '/srv/git～2', '/srv/GI1A2B~1/x', '/srv/.Git', '/srv/x/../.g\u200bit',
+    '/srv/%2egit', '/srv/.g%e2%80%8cit', '/srv/.git;x', '//srv/.git', '/srv\\.git', '/srv/.git.', '/srv/.git ',
+  ])('does not take %j for anything outside of /srv/.git', (path) => {
+    expect(['inside', 'unfit']).toContain(judge(path, '/srv/.git'));
+    expect(['inside', 'unfit']).toContain(judge(path, '/elsewhere', '/srv/.git'));
+  });
+
+  it('refuses names that are like those of a directory in its drive, but for case', () => {
+    const unfit = ['C:\\.g\u200cit\\x', 'C:\\.ｇit', 'C:\\.git:x', 'C:\\GIT~1', 'C://.git'];
+    expect(unfit.map((path) => judge(path, 'C:\\.git'))).toEqual(unfit.map(() => 'unfit'));
+    expect(judge('C:\\.GIT\\x', 'C:\\.git')).toBe('inside');
+  });
+
+  it.each([
+    ['/etc/passwd', ['/e\u200btc/passwd', '/ｅtc/passwd', '/etc:x/passwd', '/ETC/passwd'], ['/etc/shadow', '/etc/passw~1', '/e~1/passwd', '/etcetera/passwd', '/x:etc/passwd']],
+    ['/srv/.git', [], ['/srv/git', '/srv/.gitignore', '/srv/file.txt.~1~', '/srv/notes~', '/srv/12:30', '/srv/a\u200cb', '/srv/ｇit', '/srv/.github:x', '/srv/.git-crypt~1']],
+    ['/srv/a:b', ['/srv/A:b'], ['/srv/a:c', '/srv/a']],
+  ])('tells what is like %j from what is not', (directory, like, unlike) => {
+    expect(like.map((path) => judge(path, directory))).toEqual(like.map(() => 'unfit'));
+    expect(unlike.map((path) => judge(path, directory))).toEqual(unlike.map(() => 'outside'));
+  });
+
   it('takes directories of any script, and full-width punctuation in them', () => {
     expect(judge('/srv/データ（旧）/a', '/srv/データ（旧）')).toBe('inside');
-    expect(judge('/srv/データ(旧)/a', '/srv/データ（旧）')).toBe('outside');
+    expect(judge('/srv/データ(旧)/a', '/srv/データ（旧）')).toBe('unfit');
+    expect(judge('/srv/データ(新)/a', '/srv/データ（旧）')).toBe('outside');
   });
 
   it('[E5] takes no longer than it should on adversarial text', () => {
     const within = compilePathWithin(['/srv/data']);
     for (const text of ['/srv/data/' + '../'.repeat(300_000), '/' + '%25'.repeat(300_000), '/srv/data/' + '\u0323\u0301'.repeat(500_000), '/'.repeat(1_000_000), '\\'.repeat(1_000_000)]) within(text);
     for (const text of ['/srv/data/' + ';'.repeat(32_000), '/srv/data/' + '．'.repeat(32_000), '/srv/data/' + '%ef%bc%8e;'.repeat(3_200)]) within(text);
+    for (const text of [`/${`${'\u0323\u0301'.repeat(15)}\u200c`.repeat(1_000)}/x`, '/' + '\u200c'.repeat(32_000) + '/x', '/' + '\ufdfa'.repeat(32_000) + '/x', '/' + '~1'.repeat(16_000), '/' + ':'.repeat(32_000)]) within(text);
     for (const text of ['/srv/data/' + '../'.repeat(10_000), '/' + '%25'.repeat(10_000), '/srv/data/' + '\u0301\u0323'.repeat(16_000), '/'.repeat(32_000)]) within(text);
   });
 });

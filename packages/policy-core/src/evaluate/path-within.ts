@@ -7,11 +7,13 @@
  * separators (`．．`, `‥`, `／`) as themselves or as what they look like; what follows a `;` in a name kept or dropped, as
  * web servers do. HOLDS means inside however it is read, FAILS outside however it is read, and UNFIT anything between,
  * as well as text that no careful program sends: control characters, not in NFC, `%u002e`, full-width escapes, names
- * that end in a dot or a space, `::$DATA`, `~`, a `file://` or other URI (refused, not decoded: a program that takes
- * paths would read it as a relative path).
+ * that end in a dot or a space, `::$DATA`, `~`, two leading separators (a server on Windows, left open by POSIX), a
+ * `file://` or other URI (refused, not decoded: a program that takes paths would read it as a relative path).
  *
  * A directory that starts with a drive letter is compared as Windows does: both separators, any case of letters. In
- * other directories a difference in case alone is UNFIT, because half of the world's file systems see none.
+ * other directories a difference in case alone is UNFIT, because half of the world's file systems see none. UNFIT as well,
+ * in every directory, is a name that some file systems take for the directory's: with characters that are not seen or are full-width,
+ * with a stream behind it (`.git:x`), or short (`GIT~1`).
  */
 import { FAILS, HOLDS, UNFIT } from './judged.ts';
 import type { Judged } from './judged.ts';
@@ -39,8 +41,12 @@ const GLOB = /[*?]/;
 const DRIVE = /^[A-Za-z]:(?=[\\/]|$)/;
 const URI_START = /^[A-Za-z][A-Za-z0-9+.-]*:/;
 const SHORT_NAME = /~\d/;
+/** A name that Windows may have made for a longer one, after case has been folded. */
+const SHORTENED = /^(?=[^.]{3,8}(?:\.|$))[^.]{1,6}~\d{1,6}(?:\.[^.]{1,3})?$/;
+/** A name that is short enough for it to make none. */
+const SHORT_ENOUGH = /^[\w!#$%&'()@^`{}-]{1,8}(?:\.[\w!#$%&'()@^`{}-]{1,3})?$/;
 const DOUBTFUL_EDGES = /^$|^\p{White_Space}|[.\p{White_Space}]$/u;
-/** Some file systems drop them, so that `..` with one inside is `..`. */
+/** Some file systems drop them, so that `..` with one inside is `..`, and `.git` with one is `.git`. */
 const IGNORABLE = /\p{Default_Ignorable_Code_Point}/gu;
 
 type Root = 'absolute' | 'relative' | 'drive';
@@ -50,6 +56,11 @@ interface NormalPath {
   /** `c:` for a drive, else empty. */
   readonly drive: string;
   readonly segments: readonly string[];
+}
+
+interface Directory extends NormalPath {
+  /** The segments as they are compared where a likeness is enough to refuse. */
+  readonly folded: readonly string[];
 }
 
 /**
@@ -76,14 +87,15 @@ export function compilePathWithin(directories: readonly string[]): (text: string
 }
 
 /** Null for what climbs, for what looks like a glob, and for what does not lie in itself however it is read. */
-function plainDirectory(text: string): NormalPath | null {
-  const directory = normalise(text, DRIVE.test(text));
+function plainDirectory(text: string): Directory | null {
+  const normal = normalise(text, DRIVE.test(text));
   const texts = readings(text);
-  if (text === '' || GLOB.test(text) || text.split(/[\\/]/).includes('..') || directory === null || texts === null) return null;
+  if (text === '' || GLOB.test(text) || text.split(/[\\/]/).includes('..') || normal === null || texts === null) return null;
+  const directory = { ...normal, folded: normal.segments.map(folded) };
   return judge(texts, directory) === HOLDS ? directory : null;
 }
 
-function judge(texts: readonly string[], directory: NormalPath): Judged {
+function judge(texts: readonly string[], directory: Directory): Judged {
   let inside = 0;
   let outside = 0;
   for (const reading of texts) {
@@ -137,7 +149,7 @@ function plainSeparator(character: string): string {
 }
 
 function isSafe(text: string): boolean {
-  return !UNSAFE_CHARACTER.test(text) && isNormalText(text) && !UNICODE_ESCAPE.test(text) && !hasWideEscape(text);
+  return !UNSAFE_CHARACTER.test(text) && isNormalText(text) && isNormalText(seen(text)) && !UNICODE_ESCAPE.test(text) && !hasWideEscape(text);
 }
 
 /** An escape that appears only where full-width characters are made ordinary ones. */
@@ -147,13 +159,14 @@ function hasWideEscape(text: string): boolean {
   return compatible.split(ESCAPE).length !== text.split(ESCAPE).length || UNICODE_ESCAPE.test(compatible);
 }
 
-function judgeReading(text: string, directory: NormalPath, backslashSeparates: boolean): Judged {
+function judgeReading(text: string, directory: Directory, backslashSeparates: boolean): Judged {
   const path = normalise(text, directory.root === 'drive' || backslashSeparates);
   if (path === null || path.root !== directory.root) return UNFIT;
   if (path.drive !== directory.drive) return FAILS;
   if (startsWith(path.segments, directory.segments)) return HOLDS;
-  if (!startsWith(path.segments.map(folded), directory.segments.map(folded))) return FAILS;
-  return directory.root === 'drive' ? HOLDS : UNFIT;
+  const start = path.segments.slice(0, directory.segments.length);
+  if (directory.root === 'drive' && startsWith(start.map(caseFolded), directory.segments.map(caseFolded))) return HOLDS;
+  return start.length === directory.folded.length && directory.folded.every((name, index) => passesFor(folded(start[index] ?? ''), name)) ? UNFIT : FAILS;
 }
 
 /** Null where the text is not a path, climbs above its start, or has a name that systems read differently. */
@@ -161,8 +174,7 @@ function normalise(text: string, backslashSeparates: boolean): NormalPath | null
   const drive = backslashSeparates ? DRIVE.exec(text)?.[0] : undefined;
   if (drive === undefined && (URI_START.test(text) || text.startsWith('~'))) return null;
   const rest = drive === undefined ? text : text.slice(drive.length);
-  // Two leading backslashes name a server or a device on Windows.
-  if (backslashSeparates && (drive !== undefined ? rest : text).startsWith('\\\\')) return null;
+  if ((backslashSeparates ? /^[\\/]{2}/ : /^\/\//).test(rest)) return null;
   const names = rest.split(backslashSeparates ? /[\\/]/ : '/');
   const absolute = drive === undefined && (names.length > 1 ? names[0] === '' : false);
   const root: Root = drive !== undefined ? 'drive' : absolute ? 'absolute' : 'relative';
@@ -180,7 +192,7 @@ function normalise(text: string, backslashSeparates: boolean): NormalPath | null
 
 /** Windows drops dots and spaces at a name's end (others might, of any kind), reads `:` as a stream and `~1` as a short name. */
 function isDoubtfulName(name: string, onWindows: boolean): boolean {
-  if (DOUBTFUL_EDGES.test(NOT_ASCII.test(name) ? name.replace(IGNORABLE, '') : name) || STREAM.test(name)) return true;
+  if (DOUBTFUL_EDGES.test(seen(name)) || STREAM.test(name)) return true;
   return onWindows && (name.includes(':') || SHORT_NAME.test(name));
 }
 
@@ -188,6 +200,21 @@ function startsWith(path: readonly string[], directory: readonly string[]): bool
   return directory.length <= path.length && directory.every((name, index) => name === path[index]);
 }
 
+/** Whether some file system takes the one name for the other; both are folded. */
+function passesFor(name: string, wanted: string): boolean {
+  if (name === wanted || name.split(':', 1)[0] === wanted) return true;
+  return SHORTENED.test(name) && !SHORT_ENOUGH.test(wanted);
+}
+
+/** Without what is not seen, full-width and other compatible characters as ordinary ones, case folded. */
 function folded(name: string): string {
+  return caseFolded(NOT_ASCII.test(name) ? seen(name).normalize('NFKD') : name);
+}
+
+function caseFolded(name: string): string {
   return name.toUpperCase().toLowerCase();
+}
+
+function seen(text: string): string {
+  return NOT_ASCII.test(text) ? text.replace(IGNORABLE, '') : text;
 }
