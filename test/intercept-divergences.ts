@@ -26,7 +26,7 @@ const NEGATIVE = 'A negative amount would buy budget back; it is refused.';
 
 const INEXACT_ROW = 'a number that a double cannot hold (2^53 + 1)';
 const NEGATIVE_AMOUNT_ROW = '`state` with a negative amount from an argument †';
-const NEGATIVE_ROW = 'a negative `increment`';
+const NEGATIVE_ROW = 'a negative `increment` (also -0.5, which is cut to 0 there and counts as 1), and one of 2^63 or more';
 const STORE_ROW = 'the counter store cannot be used';
 const ACTION_ROW = 'an `action` that does not exist, beside a `rate_limit`';
 const UNKNOWN_ROW = 'an unknown key, anywhere';

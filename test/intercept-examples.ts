@@ -32,7 +32,7 @@ export const REFUSED_HERE: ReadonlyMap<string, readonly (string | Uint8Array)[]>
   ['an `action` that does not exist, beside a `rate_limit`', [tool('{ name: r, action: allow, rate_limit: 5/hour }')]],
   ['a mapping under `value` whose keys are of several kinds (`{1: a, b: c}`), or two dates, or not a number beside others', [condition('path: args.a, op: eq, value: { 1: a, b: c }'), condition('path: args.a, op: eq, value: { 2024-01-15: a, 2024-01-16: b }'), condition('path: args.a, op: in, value: [{ .nan: a, 1: b }]')]],
   ['a key that is no text (`123`, `true`) and is merged in as well', [`${HEAD}x-a: &a { 123: { rules: [] } }\ntools:\n  <<: *a\n  123: { rules: [{ name: r, action: deny }] }\n`]],
-  ['a negative `increment`', [tool('{ name: r, conditions: [{ path: state.t.c, op: lte, value: 5 }], state: { counter: c, window: day, increment: -1 } }')]],
+  ['a negative `increment` (also -0.5, which is cut to 0 there and counts as 1), and one of 2^63 or more', ['-1', '-0.5', '9223372036854775807.0', '1e19'].map((amount) => counted(`increment: ${amount}`, 'lte, value: 5'))],
   ['two entries whose counters are read by one path: `b.c` of `a` and `c` of `a.b`, or `c` of `*` and of a tool named `_global`', [
     `${HEAD}tools:\n  a: { rules: [{ name: r, conditions: [{ path: state.a.b.c, op: lte, value: 5 }], state: { counter: b.c, window: day } }] }\n  a.b: { rules: [{ name: s, conditions: [{ path: state.a.b.c, op: lte, value: 5 }], state: { counter: c, window: day } }] }\n`,
     `${HEAD}tools:\n  "*": { rules: [{ name: r, conditions: [{ path: state._global.c, op: lte, value: 5 }], state: { counter: c, window: day } }] }\n  _global: { rules: [{ name: s, conditions: [{ path: state._global.c, op: lte, value: 5 }], state: { counter: c, window: day } }] }\n`,
@@ -121,7 +121,7 @@ export const DECIDED_OTHERWISE: ReadonlyMap<string, readonly Example[]> = new Ma
     },
   ]],
   ['amounts beyond 2^63', [{ policy: counted('increment_from: args.n', 'lte, value: 10'), calls: [{ tool: 't', arguments: '{"n":1e19}', intercept: 'allow', here: 'deny' }] }]],
-  ['a limit of `lt: .inf`', [{ policy: counted('increment: 1', 'lt, value: .inf'), calls: [{ tool: 't', intercept: 'allow', here: 'deny' }] }]],
+  ['a limit of `lt` and 2^63 or more (2^63 - 512 is as much to a double, `.inf` too)', ['.inf', '9223372036854775807', '9223372036854775296', '9.3e18'].map((bound) => ({ policy: counted('increment: 1', `lt, value: ${bound}`), calls: [{ tool: 't', intercept: 'allow', here: 'deny' }] }))],
   ['a `regex` on a text whose length times the size of the compiled expression is above 25,000,000 (4 million characters for `^[^;]*$`)', [{ policy: condition('path: args.a, op: regex, value: "^[^;]*$"'), calls: [{ tool: 't', arguments: `{"a":"${'x'.repeat(5_000_000)}"}`, intercept: 'allow', here: 'deny' }] }]],
   ['the clock steps back', [{
     policy: tool('{ name: r, rate_limit: 1/minute }'),

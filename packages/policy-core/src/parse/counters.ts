@@ -45,9 +45,9 @@ export function readRateLimit(text: string, offset: number, findings: Findings):
   return counts && window !== null ? { count: count.toString(), window } : null;
 }
 
-/** The counter of a rate limit, and the condition that Intercept adds for it. */
+/** The counter of a rate limit. Intercept reads its bound through a double, as `limitFrom` does. */
 export function rateCounter(limit: RateLimit): Counter {
-  return { name: `_rate_${limit.window}`, window: limit.window, amount: { kind: 'fixed', value: '1' }, limit: limit.count, from: 'rate_limit' };
+  return { name: `_rate_${limit.window}`, window: limit.window, amount: { kind: 'fixed', value: '1' }, limit: inclusiveBound(Number(limit.count)), from: 'rate_limit' };
 }
 
 /** What an agent is told by a rate limit whose author says nothing. */
@@ -83,23 +83,25 @@ export function readState(node: MapNode, findings: Findings): Counter | null {
 }
 
 /**
- * The inclusive bound: from the rule's first condition on exactly its own counter with lte or lt. Whole numbers, cut
- * towards zero. What Go cannot convert to an int64 (infinities, NaN) bounds at the smallest number: nothing passes.
+ * The inclusive bound: from the rule's first condition on exactly its own counter with lte or lt. Read through a double, and cut
+ * towards zero to a whole number.
  */
 export function limitFrom(conditions: readonly Condition[], ownPath: string): string | null {
   const bound = conditions.find((condition) => condition.path === ownPath && (condition.op === 'lte' || condition.op === 'lt'));
   if (bound === undefined) return null;
-  const whole = truncated(bound.value);
-  if (whole === null) return INT64_MIN.toString();
-  return (bound.op === 'lte' ? whole : whole - 1n).toString();
+  return inclusiveBound(bound.value.kind === 'int' || bound.value.kind === 'float' ? Number(bound.value.value) : NaN, bound.op === 'lte' ? 0n : 1n);
 }
 
-function truncated(value: PolicyValue): bigint | null {
-  if (value.kind === 'int') return BigInt(value.value);
-  if (value.kind !== 'float') return null;
-  const number = Math.trunc(Number(value.value));
+/** What Go cannot convert to an int64 (2^63 and more, infinities, NaN) bounds at the smallest number: nothing passes. */
+function inclusiveBound(number: number, less = 0n): string {
+  const whole = truncated(number);
+  return (whole === null ? INT64_MIN : whole - less).toString();
+}
+
+/** Null where an int64 cannot hold it. */
+function truncated(number: number): bigint | null {
   if (!Number.isFinite(number)) return null;
-  const whole = BigInt(number);
+  const whole = BigInt(Math.trunc(number));
   return whole >= INT64_MIN && whole <= INT64_MAX ? whole : null;
 }
 
@@ -110,12 +112,12 @@ function readAmountPath(node: MapNode, key: string, code: 'COUNTER' | 'SPEND_LIM
   return null;
 }
 
-/** Intercept cuts a fraction off and reads 0 as 1; it also takes negative numbers, which would raise the limit. */
+/** Unlike bounds, exact. Intercept cuts a fraction off and reads 0 as 1; it also takes negative numbers, which would raise the limit. */
 function readIncrement(node: MapNode, findings: Findings): string | null {
   const written = child(node, 'increment');
   if (written?.kind !== 'scalar') return '1';
   const value = valueOf(written);
-  const whole = truncated(value);
+  const whole = value.kind === 'int' ? BigInt(value.value) : value.kind === 'float' ? truncated(Number(value.value)) : null;
   if (whole === null || whole < 0n || (value.kind === 'float' && Number(value.value) < 0)) {
     if (value.kind === 'int' || value.kind === 'float' || value.kind === 'uint') {
       findings.error('COUNTER', written.offset, `increment must be a whole number above zero and below 9223372036854775808, not ${quote(written.text)}`);
