@@ -101,7 +101,9 @@ function checkTree({ running }: SimProxy, rootAt: Scene['rootAt']): string | nul
 }
 
 /** [W3] [L7]: what contradicts itself is kept for whoever investigates, where the disk takes it. */
-export function blamed(proxy: SimProxy, problem: string): string | null {
+export function blamed(proxy: SimProxy, problem: string, digest: string | null): string | null {
+  // It may be just what this proxy needs next.
+  if (digest !== null && /for another cut/.test(problem)) return `[W5] ${proxy.running!.boot} names content that was shown to the wrong audience, so that it is never offered again`;
   const kind = CONTRADICTIONS.find(({ said }) => said.test(problem))?.kept;
   if (kind === undefined || proxy.host.disk.full || evidenceOf(proxy).some((name) => name.startsWith(`${kind}-`))) return null;
   return `[W3] ${proxy.running!.boot} refuses a contradiction (${problem}), and keeps no ${kind} as evidence`;

@@ -12,7 +12,7 @@ afterEach(() => void vi.doUnmock('never'));
 describe('a mutant is noticed', () => {
   it.each(MUTANTS)(
     '$name',
-    async ({ name, file, patch, law }) => {
+    async ({ name, file, patch, law, from = 1 }) => {
       vi.doMock(file, async (original) => {
         const real = await original<Record<string, never>>();
         return { ...real, ...patch(real) };
@@ -20,7 +20,7 @@ describe('a mutant is noticed', () => {
       try {
         const { run } = (await import('./run.ts')) as { readonly run: typeof Run };
         const broken: string[] = [];
-        for (let seed = 1; seed <= WITHIN_SEEDS && broken.length === 0; seed++) {
+        for (let seed = from; seed < from + WITHIN_SEEDS && broken.length === 0; seed++) {
           const report = await run(seed);
           if (report.broken !== null) broken.push(report.broken);
         }

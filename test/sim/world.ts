@@ -188,7 +188,7 @@ export function makeWorld(seed: number): World {
     const said = JSON.parse(frame.text) as UpFrame;
     if (said.frame === 'nack') saw(`nack ${said.kind}`, `${proxy.running.boot} ${said.problems[0] ?? ''}`);
     if (said.frame === 'nack') {
-      const law = blamed(proxy, said.problems[0] ?? '');
+      const law = blamed(proxy, said.problems[0] ?? '', said.digest);
       if (law !== null) breakLaw(law);
     }
     if (said.frame !== 'ack' && said.frame !== 'heartbeat') return;
