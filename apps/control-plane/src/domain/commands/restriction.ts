@@ -2,6 +2,7 @@
  * Restrictions: imposing one works whatever else is broken, so it asks for a reason and nothing more, no version, no file,
  * no policy. It ends by an event only: somebody lifts it, or the plane records that its time has come.
  */
+import { linkLimits } from '@portcullis/policy-core';
 import type { Restriction } from '@portcullis/policy-core';
 import type { Command, Meta } from '../command.ts';
 import type { PlaneState } from '../state.ts';
@@ -9,8 +10,18 @@ import type { Decided } from './answer.ts';
 import { badReason, recorded, refused, unexpectedVersion } from './answer.ts';
 import { badGlobs, badSelector } from './limits.ts';
 
-/** Restrictions at one time; every proxy checks each of its own on every call. An incident has a handful. */
-export const MAX_RESTRICTIONS = 1_000;
+/**
+ * Restrictions at one time: what proxies take, and each checks its own on every call. An incident has a handful. The places are shared out
+ * so that nobody can use them up: what denies everything everywhere without an end is never refused, because there is one of it at most
+ * and one place is kept for it.
+ */
+export const MAX_RESTRICTIONS = linkLimits.MAX_RESTRICTIONS;
+/** Kept for what denies everything everywhere: one person after another may prolong a lockdown. */
+export const RESERVED_FOR_LOCKDOWNS = 50;
+/** Of one operator who cannot lift them again: several incidents' worth, and far from all there are. */
+export const MAX_OF_ONE = 100;
+/** Lockdowns with an end, of one such operator: each outlasts the one before. */
+export const MAX_LOCKDOWNS_OF_ONE = 10;
 
 type Restrict = Extract<Command, { kind: 'restrict' }>;
 
@@ -23,7 +34,8 @@ export function restrict(state: PlaneState, command: Restrict, meta: Meta): Deci
   if (command.expiresAtMs !== null && !(command.expiresAtMs > meta.nowMs)) return refused('invalid', 'the restriction would end before it begins: give a longer --ttl, or none');
   const same = [...state.restrictions.values()].find(({ restriction }) => covers(restriction, command));
   if (same !== undefined) return refused('already-done', `${same.restriction.id} restricts exactly this already`);
-  if (state.restrictions.size >= MAX_RESTRICTIONS) return refused('limit', `${MAX_RESTRICTIONS} restrictions are active: lift what is no longer needed, or impose a wider one`);
+  const full = noPlace(state, command, meta);
+  if (full !== undefined) return refused('limit', full);
   return recorded({
     type: 'RestrictionImposed',
     restriction: {
@@ -55,6 +67,36 @@ export function expire(state: PlaneState, command: Extract<Command, { kind: 'exp
   if (active === undefined) return recorded();
   if (active.expiresAtMs === null || active.expiresAtMs > meta.nowMs) return refused('invalid', `the time of ${command.restriction} is not over; to end it now: portcullis lift ${command.restriction}`);
   return recorded({ type: 'RestrictionExpired', restriction: command.restriction });
+}
+
+/** Why there is no place for one more restriction of this actor; undefined where there is one. */
+function noPlace(state: PlaneState, command: Restrict, { actor }: Meta): string | undefined {
+  const lockdown = isLockdown(command.selector, command.tools === null, command.readOnly);
+  const kind = lockdown ? 'lockdowns with an end' : 'restrictions';
+  const always = 'What denies everything everywhere without an end is never refused: portcullis lockdown, without --server, --label or --ttl';
+  if (lockdown && command.expiresAtMs === null) {
+    return state.restrictions.size < MAX_RESTRICTIONS ? undefined : `${MAX_RESTRICTIONS} restrictions are active, as many as proxies take: lift what is no longer needed (portcullis status lists them)`;
+  }
+  if (state.operatorTokens.get(actor.id)?.role !== 'admin') {
+    const most = lockdown ? MAX_LOCKDOWNS_OF_ONE : MAX_OF_ONE;
+    if (countOf(state, actor.id, lockdown) >= most) return `${most} ${kind} of yours are active, as many as one operator may have who is no admin: impose a wider one, or have an admin lift what is no longer needed. ${always}`;
+  }
+  const most = lockdown ? MAX_RESTRICTIONS - 1 : MAX_RESTRICTIONS - RESERVED_FOR_LOCKDOWNS;
+  if (state.restrictions.size >= most) return `${state.restrictions.size} restrictions are active, and the other places are kept: lift what is no longer needed, or impose a wider one. ${always}`;
+  return undefined;
+}
+
+function countOf(state: PlaneState, actor: string, lockdowns: boolean): number {
+  let count = 0;
+  for (const { restriction } of state.restrictions.values()) {
+    if (restriction.actor === actor && isLockdown(restriction.selector, restriction.scope.kind === 'all', restriction.readOnly) === lockdowns) count += 1;
+  }
+  return count;
+}
+
+/** Whether it denies everything to everybody. */
+function isLockdown({ server, labels }: Restriction['selector'], everything: boolean, readOnly: boolean): boolean {
+  return server.length === 0 && Object.keys(labels).length === 0 && everything && !readOnly;
 }
 
 function badTools(tools: readonly string[] | null): string | undefined {
