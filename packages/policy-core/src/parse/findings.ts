@@ -17,6 +17,8 @@ export interface Findings {
   /** Whether an error is reported there already. */
   hasError(offset: number): boolean;
   readonly failed: boolean;
+  /** Whether an error of any other code is reported. */
+  failedBeside(code: ProblemCode): boolean;
   /** In the order of the text. The last says how many more there are, where there are too many to list. */
   problems(): readonly Problem[];
 }
@@ -61,6 +63,7 @@ export function collectFindings(file: string, text: string): Findings {
     get failed() {
       return bySeverity.error.length > 0;
     },
+    failedBeside: (code) => left.error > 0 || bySeverity.error.some((problem) => problem.code !== code),
     problems: () => [...listed('error'), ...listed('warning')],
   };
 }

@@ -53,3 +53,11 @@ it.each<[why: string, text: string, expected: readonly string[]]>([
 ])('%s', (_why, text, expected) => {
   expect(warnings(text)).toEqual(expected);
 });
+
+it('warns as well where only a test is wrong, and not where the policy is', () => {
+  const codes = (text: string): readonly string[] => parsePolicy({ id: 'github.yaml', bytes: new TextEncoder().encode(`version: "1"\n${text}`) }).problems.map(({ code }) => code);
+  const slip = 'hide: [create_isue]\ntools: { create_issue: }\n';
+  expect(codes(`${slip}tests: [{ name: n, expect: deny }]\n`)).toEqual(['TEST', 'LOOKS_MISTYPED']);
+  expect(codes(`${slip}tests: [{ name: n, call: { tool: create_isseu }, expect: allow, rule: r }]\n`)).toEqual(['TEST', 'LOOKS_MISTYPED', 'LOOKS_MISTYPED']);
+  expect(codes(`${slip}default: dney\ntests: [{ name: n, expect: deny }]\n`)).not.toContain('LOOKS_MISTYPED');
+});
