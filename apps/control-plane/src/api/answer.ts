@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'unauthorized'
   | 'wrong-host'
   | 'origin'
+  | 'method'
   | 'too-large'
   | 'media-type'
   | 'too-many'
@@ -21,6 +22,7 @@ const STATUS: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   expired: 403,
   used: 403,
   'not-found': 404,
+  method: 405,
   'already-done': 409,
   'expected-version': 409,
   'idempotency-conflict': 409,
@@ -41,6 +43,8 @@ const SOON_SECONDS = 1;
 export function refuse(code: ErrorCode, message: string, retryAfterSeconds?: number): Response {
   const headers: Record<string, string> = { 'content-type': 'application/json', 'cache-control': 'no-store' };
   if (code === 'unauthorized') headers['www-authenticate'] = 'Bearer realm="portcullis"';
+  // What a resource does take has to be named (RFC 9110, 15.5.6); only streams refuse a method, and they take one.
+  if (code === 'method') headers['allow'] = 'GET';
   if (retryAfterSeconds !== undefined) headers['retry-after'] = String(retryAfterSeconds);
   return new Response(JSON.stringify({ error: { code, message } }), { status: STATUS[code], headers });
 }

@@ -356,18 +356,39 @@ describe('streams', () => {
     while (!text.includes('after')) text += new TextDecoder().decode((await other.read()).value as Uint8Array);
   });
 
-  it('closes streams that nobody reads any more, so that others can open', async () => {
+  it('[O3] has no place left for one who takes all of its own, and places for others; closes streams that nobody reads any more', async () => {
+    const OF_ONE = 25;
+    const open = async (token: string) => {
+      const abort = new AbortController();
+      const { status } = await world.api.request('/v1/decisions/stream', { headers: { authorization: `Bearer ${token}` }, signal: abort.signal });
+      return { status, abort };
+    };
     for (let round = 0; round < 3; round += 1) {
-      const aborts = await Promise.all(
-        Array.from({ length: 100 }, async () => {
-          const abort = new AbortController();
-          expect((await world.api.request('/v1/decisions/stream', { headers: { authorization: `Bearer ${world.tokens.viewer}` }, signal: abort.signal })).status).toBe(200);
-          return abort;
-        }),
-      );
-      expect((await world.ask('viewer', 'GET', '/v1/decisions/stream')).status).toBe(429);
-      for (const abort of aborts) abort.abort();
+      const opened = await Promise.all(ROLES.flatMap((role) => Array.from({ length: OF_ONE }, async () => ({ role, ...(await open(world.tokens[role])) }))));
+      expect(opened.filter(({ status }) => status !== 200)).toEqual([]);
+      expect((await world.ask('viewer', 'GET', '/v1/decisions/stream')).body).toMatchObject({ error: { code: 'too-many' } });
+      for (const { role, abort } of opened) if (role === 'viewer') abort.abort();
+      const again = await Promise.all(Array.from({ length: OF_ONE }, () => open(world.tokens.viewer)));
+      expect(again.map(({ status }) => status)).toEqual(again.map(() => 200));
+      expect((await world.ask('viewer', 'GET', '/v1/events/stream')).body).toMatchObject({ error: { code: 'too-many', message: expect.stringContaining('streams are open') as string } });
+      for (const { abort } of [...opened, ...again]) abort.abort();
     }
+    for (let n = 0; n < OF_ONE; n += 1) expect((await open(world.tokens.viewer)).status).toBe(200);
+    expect((await world.ask('viewer', 'GET', '/v1/decisions/stream')).body).toMatchObject({ error: { code: 'too-many', message: expect.stringContaining('of this token') as string } });
+    expect((await open(world.tokens.responder)).status).toBe(200);
+  });
+
+  it('[O3] takes no place for HEAD, nor for one who went before the answer', async () => {
+    const gone = AbortSignal.abort();
+    for (let n = 0; n < 120; n += 1) {
+      for (const path of ['/v1/events/stream', '/v1/decisions/stream']) {
+        const head = await world.api.request(path, { method: 'HEAD', headers: { authorization: `Bearer ${world.tokens.viewer}` } });
+        expect([head.status, head.headers.get('allow')]).toEqual([405, 'GET']);
+        await world.api.request(path, { headers: { authorization: `Bearer ${world.tokens.viewer}` }, signal: gone });
+      }
+    }
+    const read = await openStream('/v1/events/stream');
+    expect(await read((text) => text.includes('connected'))).toContain('connected');
   });
 });
 

@@ -70,6 +70,8 @@ export function declare<Q extends Shape | undefined = undefined, P extends Shape
     const valid = (part: string): unknown => c.req.valid(part as never);
     const key = idempotencyKey(c.req.header('idempotency-key'));
     if (!key.ok) return refuse('invalid', key.message);
+    // Hono answers HEAD from the route of GET and drops the body unread, so that a stream would never end.
+    if (declaration.stream === true && c.req.method === 'HEAD') return refuse('method', 'A stream answers GET only.');
     return handle({
       query: (query === undefined ? undefined : valid('query')) as Infer<Q>,
       params: (params === undefined ? undefined : valid('param')) as Infer<P>,

@@ -25,6 +25,8 @@ export function eventStream(next: Next, closed: () => void, signal: AbortSignal)
     closed();
   };
   signal.addEventListener('abort', stop);
+  // Who went while the request was looked at is not heard of again.
+  if (signal.aborted) stop();
   const encoder = new TextEncoder();
   const body = new ReadableStream<Uint8Array>({
     // Headers leave at once, so that a client knows that it is connected before anything happens.

@@ -13,6 +13,8 @@ const DEFAULT_PAGE = 100;
 const MAX_PAGE = 1_000;
 /** Each is a socket and a listener; a team has a dozen terminals open, not a hundred. */
 const MAX_STREAMS = 100;
+/** Of one token, so that nobody takes every place; the users of one machine share one. */
+const MAX_STREAMS_OF_ONE = 25;
 /** What a stream of decisions may fall behind before it is told how many it missed. */
 const MAX_QUEUED = 5_000;
 /** Events are read from the log in steps of so many while a stream catches up. */
@@ -30,16 +32,24 @@ type Filter = z.output<typeof streamQuery>;
 
 export function addStreams(api: Api, parts: ApiParts): void {
   let open = 0;
+  const openOf = new Map<string, number>();
+  const count = (token: string, more: 1 | -1): void => {
+    open += more;
+    const now = (openOf.get(token) ?? 0) + more;
+    if (now === 0) openOf.delete(token);
+    else openOf.set(token, now);
+  };
   const admit = ({ token }: OperatorToken, signal: AbortSignal, start: (closed: () => void, signal: AbortSignal) => Response): Response => {
-    if (open >= MAX_STREAMS) return refuse('too-many', `${MAX_STREAMS} streams are open already. Close one, or ask with GET instead.`, 5);
-    open += 1;
+    if (open >= MAX_STREAMS) return refuse('too-many', `${MAX_STREAMS} streams are open already. Close one, or ask page by page: without /stream for decisions, /v1/log for events.`, 5);
+    if ((openOf.get(token) ?? 0) >= MAX_STREAMS_OF_ONE) return refuse('too-many', `${MAX_STREAMS_OF_ONE} streams of this token are open already. Close one, or ask page by page: without /stream for decisions, /v1/log for events.`, 5);
+    count(token, 1);
     // Who was let in once is not let in for ever.
     const revoked = new AbortController();
     const stop = parts.plane.onRecorded((recorded) => {
       if (recorded.some(({ event }) => event.type === 'OperatorTokenRevoked' && event.token === token)) revoked.abort();
     });
     return start(() => {
-      open -= 1;
+      count(token, -1);
       stop();
     }, AbortSignal.any([signal, revoked.signal]));
   };
