@@ -1,5 +1,5 @@
 /** What a start says and leaves behind, and what a plane notices while it runs: against a real `portcullis serve`. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -53,6 +53,23 @@ describe('a start', () => {
     expect(below).toMatchObject({ code: 1, stderr: expect.stringContaining(`because ${join(directory, 'not')} is not there`) as string });
     const home = await serve('/proc/portcullis', join(directory, 'other-data'), '127.0.0.1:0');
     expect(home).toMatchObject({ code: 1, stderr: expect.stringMatching(/token cannot be kept in \/proc\/portcullis.*ENOENT/) as string });
+  });
+
+  it('[F3] while the policy directory is away keeps what is in force, records that, takes a lockdown, and sees the directory when it is back', async () => {
+    saveByRename(join(directory, 'policies', 'github.yaml'), 'version: "1"\n');
+    plane = await startPlane(directory);
+    const inForce = async () => ((await plane.ask('status')) as { readonly policies: readonly unknown[] }).policies.length;
+    const events = async () => JSON.stringify(await plane.ask('log'));
+    await until('the policy in force', async () => (await inForce()) === 1);
+    await plane.stop();
+    renameSync(plane.policies, join(directory, 'away'));
+    await plane.startAgain();
+    await until('the record of it', async () => (await events()).includes('WatchFailed'));
+    expect((await plane.operate('lockdown', '--reason', 'drill')).code).toBe(0);
+    expect(await inForce()).toBe(1);
+    renameSync(join(directory, 'away'), plane.policies);
+    await until('the directory to be seen', async () => (await events()).includes('WatchRecovered'));
+    expect(await inForce()).toBe(1);
   });
 
   it('takes the place of a plane that was killed', async () => {

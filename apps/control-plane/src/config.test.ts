@@ -1,4 +1,6 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from './config.ts';
 import type { ServeOptions } from './config.ts';
@@ -29,5 +31,23 @@ describe('what serve is told', () => {
 
   it('[O3] refuses what is no address', () => {
     for (const listen of ['', '7420', 'localhost', 'a:b', '[x]:1', '[127.0.0.1]:1', 'a b:1', '127.0.0.1:65536', ':7420', 'http://x:1']) expect(namesOf({ listen })[0], listen).toMatch(/is no address/);
+  });
+
+  it('[F3] refuses a policy directory that is not there at the first start only', () => {
+    const data = mkdtempSync(join(tmpdir(), 'portcullis-config-'));
+    try {
+      const read = () => readConfig({ ...BASE, policies: join(data, 'not', 'there'), data }, PLACE);
+      expect(read()).toMatchObject({ ok: false, problem: expect.stringContaining('is not there') as string });
+      writeFileSync(join(data, 'log.db'), '');
+      writeFileSync(join(data, 'beginning'), '');
+      expect(read(), 'a beginning that was cut short').toMatchObject({ ok: false });
+      rmSync(join(data, 'beginning'));
+      expect(read()).toMatchObject({ ok: true });
+      mkdirSync(join(data, 'not'));
+      writeFileSync(join(data, 'not', 'there'), '');
+      expect(read(), 'a file in its place').toMatchObject({ ok: true });
+    } finally {
+      rmSync(data, { recursive: true });
+    }
   });
 });

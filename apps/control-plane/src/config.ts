@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import path from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { portcullisHome } from './discovery.ts';
+import { holdsLog } from './log/beginning.ts';
 
 /** As the command line has it. */
 export interface ServeOptions {
@@ -43,7 +44,9 @@ const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'];
 /** Reads the options; the problem is one line that says what to change. */
 export function readConfig(options: ServeOptions, { env, cwd }: { readonly env: Readonly<Record<string, string | undefined>>; readonly cwd: string }): ConfigRead {
   const policies = path.resolve(cwd, options.policies);
-  if (!isDirectory(policies)) return no(`The policy directory ${policies} is not there. Create it, or name another with --policies.`);
+  const data = path.resolve(cwd, options.data);
+  // At the first start a typo. Later what is in force is in the log, and a lockdown must not wait for a directory: the watcher records that it is away.
+  if (!isDirectory(policies) && !holdsLog(data)) return no(`The policy directory ${policies} is not there. Create it, or name another with --policies.`);
   if (options.removals !== undefined && options.removals !== 'accept') return no(`--removals takes \`accept\`, or is left out; ${JSON.stringify(options.removals)} is neither.`);
   const place = readListen(options.listen);
   if (place === undefined) return no(`--listen ${JSON.stringify(options.listen)} is no address. Write HOST:PORT, 127.0.0.1:7420 for example, or [::1]:7420.`);
@@ -62,7 +65,7 @@ export function readConfig(options: ServeOptions, { env, cwd }: { readonly env: 
     ok: true,
     config: {
       policies,
-      data: path.resolve(cwd, options.data),
+      data,
       home: portcullisHome(env),
       ...place,
       tls: tls.value,
@@ -111,7 +114,11 @@ function readTls({ tlsCert, tlsKey }: ServeOptions, cwd: string): TlsRead {
 }
 
 function isDirectory(absolute: string): boolean {
-  return statSync(absolute, { throwIfNoEntry: false })?.isDirectory() === true;
+  try {
+    return statSync(absolute).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 function no(problem: string): { readonly ok: false; readonly problem: string } {

@@ -22,6 +22,11 @@ export function whyNotBegin(dataDir: string): string | undefined {
   );
 }
 
+/** Whether a log is here that holds events, without opening it: where its file is made, but the first event is not durable yet, the marker lies beside it. */
+export function holdsLog(dataDir: string): boolean {
+  return existsSync(join(dataDir, 'log.db')) && !existsSync(markerPath(dataDir));
+}
+
 /** To be called before anything of a new log is made. */
 export function markBeginning(dataDir: string): void {
   writeDurably(markerPath(dataDir), MARKER_TEXT, MARKER_MODE);
