@@ -11,6 +11,9 @@ import { putAgain } from './put-again.ts';
 /** What is recorded about the watching itself. */
 type Sight = Extract<Command, { kind: 'watch-failed' | 'watch-recovered' }>;
 
+/** Why git does not answer, in different words: enough to see what is wrong. */
+const MAX_GIT_REASONS = 10;
+
 export interface FollowOptions {
   readonly plane: Plane;
   readonly directory: string;
@@ -37,7 +40,14 @@ export interface Following {
 export function followDirectory({ plane, directory, pollOnly, removals, now, complain, onBug }: FollowOptions): Following {
   let tellFirst: () => void = () => undefined;
   const first = new Promise<void>((resolve) => (tellFirst = resolve));
-  const offering = createOffering({ plane, removals, git: (changed) => gitFacts(directory, changed), now, onPut: () => tellFirst(), complain, onBug });
+  const told = new Set<string>();
+  // Once for each reason: it would be said again with every change.
+  const unanswered = (why: string): void => {
+    if (told.size >= MAX_GIT_REASONS || told.has(why)) return;
+    told.add(why);
+    complain(`git says nothing of this checkout, so that the log names neither commit nor author: ${why}`);
+  };
+  const offering = createOffering({ plane, removals, git: (changed) => gitFacts(directory, changed, unanswered), now, onPut: () => tellFirst(), complain, onBug });
   const sights = createSights(plane, now);
   const see = (sight: Sight): void => {
     const executed = sights.put(sight);

@@ -1,15 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { delimiter, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { gitFacts } from './git.ts';
 
 let root = '';
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'portcullis-git-'));
 });
-afterEach(() => rmSync(root, { recursive: true, force: true }));
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(root, { recursive: true, force: true });
+});
 
 function git(...args: readonly string[]): string {
   const env = { PATH: process.env.PATH, HOME: root, GIT_CONFIG_NOSYSTEM: '1' };
@@ -65,5 +68,45 @@ describe('git facts', () => {
     rmSync(join(root, 'trapped'), { force: true });
     expect(await gitFacts(policies, new Map([['a.yaml', Buffer.from('a')]]))).not.toBeNull();
     expect(existsSync(join(root, 'trapped'))).toBe(false);
+  });
+
+  /** What the plane runs as git from now on. */
+  function gitIs(script: string): void {
+    mkdirSync(join(root, 'bin'));
+    writeFileSync(join(root, 'bin', 'git'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    vi.stubEnv('PATH', `${join(root, 'bin')}${delimiter}${process.env.PATH ?? ''}`);
+  }
+
+  it('are read from a checkout of another user, also through a symbolic link', async () => {
+    const policies = checkout({ 'a.yaml': 'a' });
+    const real = execFileSync('sh', ['-c', 'command -v git']).toString().trim();
+    // Git's own way of testing this without a second user.
+    gitIs(`GIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec ${real} "$@"`);
+    expect(() => execFileSync('git', ['-C', policies, 'rev-parse', 'HEAD'], { stdio: 'pipe' })).toThrow(/dubious ownership/);
+    const link = `${root}-link`;
+    symlinkSync(root, link);
+    try {
+      for (const directory of [policies, join(link, 'policies')]) {
+        const said: string[] = [];
+        expect(await gitFacts(directory, new Map([['a.yaml', Buffer.from('a')]]), (why) => said.push(why)), said.join()).toMatchObject({ branch: 'main', subject: 'Allow less' });
+      }
+    } finally {
+      rmSync(link);
+    }
+  });
+
+  it('are missing with a reason where git does not answer, and without one where there is nothing to say', async () => {
+    const said: string[] = [];
+    const ask = (directory: string) => gitFacts(directory, new Map([['a.yaml', Buffer.from('a')]]), (why) => said.push(why));
+    git('init', '--quiet');
+    expect(await ask(root)).toBeNull();
+    const policies = checkout({ 'a.yaml': 'other' });
+    expect(await ask(policies)).toBeNull();
+    expect(said).toEqual([]);
+    gitIs('echo "fatal: it is broken" >&2; echo more >&2; exit 128');
+    expect(await ask(policies)).toBeNull();
+    vi.stubEnv('PATH', root);
+    expect(await ask(policies)).toBeNull();
+    expect(said).toEqual(['fatal: it is broken', 'no git is installed']);
   });
 });

@@ -4,8 +4,9 @@
  * program or transport that its configuration names is ever run.
  */
 import { execFile } from 'node:child_process';
+import type { ExecFileException } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { GitFacts } from './domain/events.ts';
 
@@ -19,46 +20,68 @@ const MAX_LINE_LENGTH = 500;
 /** The files of a change-set, by their paths below the directory; null = gone. */
 export type ChangedFiles = ReadonlyMap<string, Uint8Array | null>;
 
-/** The facts, or null where the directory is no checkout, where a file differs from its commit, or where git does not answer. */
-export async function gitFacts(directory: string, changed: ChangedFiles): Promise<GitFacts | null> {
-  if (changed.size === 0 || !isCheckout(directory)) return null;
+/**
+ * The facts, or null where the directory is no checkout, where a file differs from its commit, or where git does not answer; `unanswered`
+ * is then told why, in one line.
+ */
+export async function gitFacts(directory: string, changed: ChangedFiles, unanswered: (why: string) => void = () => undefined): Promise<GitFacts | null> {
+  const top = changed.size === 0 ? undefined : topLevel(directory);
+  if (top === undefined) return null;
   try {
+    const ask = (args: readonly string[], input = ''): Promise<Buffer> => git({ directory, top }, args, input);
     const [commit, branch, files] = await Promise.all([
-      git(directory, ['cat-file', '--batch'], 'HEAD\n'),
-      git(directory, ['symbolic-ref', '--quiet', '--short', 'HEAD']).catch(() => Buffer.alloc(0)),
-      git(directory, ['ls-tree', '-r', '-z', 'HEAD', '--', '.']),
+      ask(['cat-file', '--batch'], 'HEAD\n'),
+      ask(['symbolic-ref', '--quiet', '--short', 'HEAD']).catch(() => Buffer.alloc(0)),
+      // Before the first commit there is no tree, and that is no news.
+      ask(['ls-tree', '-r', '-z', 'HEAD', '--', '.']).catch((error: unknown) => (error instanceof Error ? error : new Error(String(error)))),
     ]);
     const read = readCommit(commit);
-    if (read === undefined || !isOf(changed, readTree(files))) return null;
+    if (read === undefined) return null;
+    if (files instanceof Error) throw files;
+    if (!isOf(changed, readTree(files))) return null;
     const name = firstLine(branch.toString('utf8'));
     return { ...read, branch: name === '' ? null : name };
-  } catch {
+  } catch (error) {
+    unanswered(error instanceof Error ? error.message : String(error));
     return null;
   }
 }
 
-/** Whether the directory, or one above it, has a `.git`. Spares everybody else a process. */
-function isCheckout(directory: string): boolean {
+/** The nearest folder, from this one upwards, that has a `.git`; undefined where none has, which spares everybody else a process. */
+function topLevel(directory: string): string | undefined {
   for (let folder = resolve(directory); ; folder = dirname(folder)) {
-    if (existsSync(join(folder, '.git'))) return true;
-    if (folder === dirname(folder)) return false;
+    if (existsSync(join(folder, '.git'))) return folder;
+    if (folder === dirname(folder)) return undefined;
   }
 }
 
 const SAFE_CONFIG = ['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'core.pager=cat', 'core.alternateRefsCommand=false', 'gpg.program=false', 'log.showSignature=false'];
 
-function git(directory: string, args: readonly string[], input = ''): Promise<Buffer> {
+interface Checkout {
+  readonly directory: string;
+  readonly top: string;
+}
+
+function git({ directory, top }: Checkout, args: readonly string[], input: string): Promise<Buffer> {
   // Nothing of our own environment, and nothing of the user's or the machine's configuration.
   const env = { PATH: process.env.PATH, LC_ALL: 'C', GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null', GIT_OPTIONAL_LOCKS: '0', GIT_TERMINAL_PROMPT: '0', GIT_ALLOW_PROTOCOL: 'none', GIT_NO_LAZY_FETCH: '1' };
-  const config = SAFE_CONFIG.flatMap((setting) => ['-c', setting]);
   return new Promise((done, fail) => {
-    const child = execFile('git', [...config, ...args], { cwd: directory, env, timeout: TIMEOUT_MS, killSignal: 'SIGKILL', maxBuffer: MAX_OUTPUT_BYTES, encoding: 'buffer' }, (error, stdout) => {
+    // A plane with a user of its own reads a checkout that is somebody else's: git refuses that for what its configuration might run, and nothing of it is run here.
+    const config = [...SAFE_CONFIG, `safe.directory=${realpathSync(top)}`].flatMap((setting) => ['-c', setting]);
+    const child = execFile('git', [...config, ...args], { cwd: directory, env, timeout: TIMEOUT_MS, killSignal: 'SIGKILL', maxBuffer: MAX_OUTPUT_BYTES, encoding: 'buffer' }, (error, stdout, stderr) => {
       if (error === null) done(stdout);
-      else fail(new Error(`git ${args.join(' ')}: ${error.message}`, { cause: error }));
+      else fail(new Error(whyNot(error, stderr), { cause: error }));
     });
     // Git may be gone before it has read its input; its exit status says what matters.
     child.stdin?.on('error', () => undefined).end(input);
   });
+}
+
+function whyNot({ code, killed, message }: ExecFileException, stderr: Buffer): string {
+  if (code === 'ENOENT') return 'no git is installed';
+  const said = firstLine(stderr.toString('utf8'));
+  if (said !== '') return said;
+  return killed === true ? `it did not answer within ${TIMEOUT_MS} ms` : firstLine(message);
 }
 
 /** `<id> commit <size>` and the commit itself: headers, a blank line, the message. */
