@@ -1,8 +1,11 @@
 /** A data directory with some days of work in it, checkpoints that were kept outside at the time, and the ways to alter a copy. */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { hash, randomBytes } from 'node:crypto';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { parseSignerKey } from '@portcullis/tlog';
+import { keySha256, restorationStatement, signHeader } from '@portcullis/policy-core';
+import { bundlePath, decodeBundle, edgeTiles, emptyEdge, encodeBundle, extend, leafHash, parseSignerKey, rootOf, SEED_BYTES, signCheckpoint, signerFromSeed, tilePath, tilesOf, TILE_WIDTH } from '@portcullis/tlog';
+import type { VerifierKey } from '@portcullis/tlog';
 import Database from 'better-sqlite3';
 import { openFoldShelf } from '../../apps/control-plane/src/fold-shelf.ts';
 import { openPlane } from '../../apps/control-plane/src/plane.ts';
@@ -127,4 +130,45 @@ export function alter(directory: string, file: string, change: (bytes: Buffer) =
   const path = join(directory, file);
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, change(readFileSync(path)));
+}
+
+/**
+ * What a forger makes of an exported log without any key of it: its first `size` events, and a LogRestored that leads to a key of the forger's, who then
+ * signs. With a `statement` of its own a recovery key signed it, which the forged first event names instead of the true one; with `hidden` that first event stands
+ * only in a bundle beside the one that is verified.
+ */
+export function forgeRestoration(directory: string, size: number, { statement, hidden = false }: { readonly statement: 'none' | 'own'; readonly hidden?: boolean }): void {
+  const decoded = decodeBundle(readFileSync(join(directory, 'tile/entries/000')));
+  if (!decoded.ok) throw new Error('the first bundle cannot be read');
+  const texts = decoded.entries.slice(0, size).map((entry) => Buffer.from(entry).toString('utf8'));
+  const forger = signerFromSeed('portcullis.local/f0f0f0f0', randomBytes(SEED_BYTES));
+  const recovery = signerFromSeed('portcullis.local/recovery', randomBytes(SEED_BYTES));
+  const base64 = ({ publicKey }: VerifierKey): string => Buffer.from(publicKey).toString('base64');
+  const bodyOf = (text: string): Record<string, unknown> => JSON.parse(readFileSync(join(directory, 'payload', (JSON.parse(text) as { payload_sha256: string }).payload_sha256), 'utf8')) as Record<string, unknown>;
+  const withBody = (text: string, body: unknown): string => {
+    const bytes = Buffer.from(JSON.stringify(body));
+    const sha256 = hash('sha256', bytes);
+    writeFileSync(join(directory, 'payload', sha256), bytes);
+    return JSON.stringify({ ...(JSON.parse(text) as object), payload_sha256: sha256, payload_len: bytes.length });
+  };
+  const [first = ''] = texts;
+  const identity = bodyOf(first);
+  const recoveryKeySha256 = keySha256(base64(recovery.verifierKey));
+  const facts = { log: forger.verifierKey.name, publicKey: base64(forger.verifierKey), previousLog: String(identity['log']), previousSize: size };
+  const signed = { recoveryKey: base64(recovery.verifierKey), signature: signHeader(recovery.sign, 'restored', restorationStatement(facts)) };
+  const restored = withBody(JSON.stringify({ ...(JSON.parse(first) as object), seq: size, type: 'LogRestored', id: 'forged', reason_sha256: null }), { ...facts, recoveryKeySha256, statement: statement === 'own' ? signed : null });
+  const forgedFirst = statement === 'own' ? withBody(first, { ...identity, recoveryKeySha256 }) : first;
+  const claimed = [forgedFirst, ...texts.slice(1), restored].map((text) => Buffer.from(text));
+  const published = hidden ? [...texts, restored].map((text) => Buffer.from(text)) : claimed;
+  rmSync(join(directory, 'tile'), { recursive: true });
+  const write = (file: string, bytes: Uint8Array | string): void => {
+    mkdirSync(dirname(join(directory, file)), { recursive: true });
+    writeFileSync(join(directory, file), bytes);
+  };
+  let edge = emptyEdge();
+  for (const entry of published) edge = extend(edge, leafHash(entry)).edge;
+  write(bundlePath(0, published.length), encodeBundle(published));
+  if (hidden) write(bundlePath(0, TILE_WIDTH), encodeBundle(claimed));
+  for (const { level, n, width } of tilesOf(published.length)) write(tilePath(level, n, width), edgeTiles(edge, () => undefined)(level, n, width) ?? Buffer.alloc(0));
+  write('checkpoint', signCheckpoint({ origin: forger.verifierKey.name, size: published.length, root: rootOf(edge) }, forger));
 }

@@ -12,7 +12,7 @@ import { logVerify } from '../../apps/control-plane/src/cli/audit.ts';
 import type { Terminal } from '../../apps/control-plane/src/cli/terminal.ts';
 import { firstSeed, random } from '../domain/random.ts';
 import { PORTCULLIS, run } from '../world/process.ts';
-import { alter, cut, forgeFold, intrude, keepFolds, recordLog, rewrite, rewriteAfter } from './recorded.ts';
+import { alter, cut, forgeFold, forgeRestoration, intrude, keepFolds, recordLog, rewrite, rewriteAfter } from './recorded.ts';
 import type { RecordedLog } from './recorded.ts';
 
 let log: RecordedLog;
@@ -130,19 +130,54 @@ describe('portcullis log verify', () => {
     expect(await verify('--data', dataDir)).toEqual({ alone: ok, early: ok, late: { code: 1, found: ['FORKED'] } });
   });
 
+  const keyFile = (): string => {
+    const key = /^ {4}(portcullis\.local\S+)$/m.exec(readFileSync(join(exported, 'AUDIT.md'), 'utf8'))![1]!;
+    writeFileSync(join(log.folder, 'key'), `${key}\n`);
+    return join(log.folder, 'key');
+  };
+
   it('[L4] finds a log that somebody signed with a key of their own, with the key or a checkpoint from elsewhere only', async () => {
     const other = recordLog();
     try {
       const { alone, early } = await verify('--data', other.dataDir);
       expect(alone).toEqual(ok);
       expect(early.code).toBe(1);
-      const key = /^ {4}(portcullis\.local\S+)$/m.exec(readFileSync(join(exported, 'AUDIT.md'), 'utf8'))![1]!;
-      writeFileSync(join(log.folder, 'key'), `${key}\n`);
-      expect(await portcullis('log', 'verify', '--data', other.dataDir, '--key', join(log.folder, 'key'))).toMatchObject({ code: 1 });
-      expect(await portcullis('log', 'verify', '--data', log.dataDir, '--key', join(log.folder, 'key'))).toEqual(ok);
+      expect(await portcullis('log', 'verify', '--data', other.dataDir, '--key', keyFile())).toMatchObject({ code: 1 });
+      expect(await portcullis('log', 'verify', '--data', log.dataDir, '--key', keyFile())).toEqual(ok);
     } finally {
       rmSync(other.folder, { recursive: true, force: true });
     }
+  });
+
+  it.each([
+    ['unsigned', { statement: 'none' }, ['KEY_UNSIGNED']],
+    ['signed with a recovery key that the forged log names itself', { statement: 'own' }, ['FORKED']],
+    ['the same, with the forged first event only in a bundle that nobody verifies', { statement: 'own', hidden: true }, ['KEY_UNSIGNED']],
+  ] as const)('[L4] believes no restoration that leads from the true key to a key of the forger: %s', async (_name, how, found) => {
+    const directory = join(log.folder, 'forged-restoration');
+    cpSync(exported, directory, { recursive: true });
+    forgeRestoration(directory, log.earlySize, how);
+    for (const more of [[], ['--key', keyFile()], ['--key', keyFile(), '--checkpoint', log.early]]) expect(await portcullis('log', 'verify', directory, ...more)).toEqual({ code: 1, found });
+    // Who takes a log's word for a restoration still does not take it for what was before.
+    expect(await portcullis('log', 'verify', directory, '--key', keyFile(), '--accept-unsigned-restoration')).toEqual(how.statement === 'none' ? ok : { code: 1, found });
+    rmSync(directory, { recursive: true });
+  });
+
+  it('[L4] asks for the new key, or for somebody\'s word, where a copy without the recovery key was cut and restored', async () => {
+    const dataDir = log.copy();
+    cut(dataDir, log.earlySize);
+    rmSync(join(dataDir, 'recovery.key'));
+    const { stdout } = await run(process.execPath, [PORTCULLIS, 'log', 'restore', '--without-recovery-key', '--data', dataDir, '--reason', 'x', '--json'], { PORTCULLIS_HOME: join(log.folder, 'home') });
+    const { verifierKey } = JSON.parse(stdout) as { readonly verifierKey: string };
+    const unsigned = { code: 1, found: ['KEY_UNSIGNED'] };
+    expect(await verify('--data', dataDir)).toEqual({ alone: unsigned, early: unsigned, late: { code: 1, found: ['ROLLED_BACK', 'KEY_UNSIGNED'] } });
+    expect(await verify('--data', dataDir, '--key', keyFile())).toMatchObject({ alone: unsigned, early: unsigned });
+    const printed = join(log.folder, 'new-key');
+    writeFileSync(printed, verifierKey);
+    for (const more of [['--key', keyFile(), '--key', printed], ['--key', printed], ['--key', keyFile(), '--accept-unsigned-restoration']]) expect(await verify('--data', dataDir, ...more)).toMatchObject({ alone: ok, early: ok });
+    expect(await portcullis('log', 'verify', '--data', log.dataDir, '--key', keyFile(), '--key', printed)).toEqual({ code: 1, found: ['KEY_ABSENT'] });
+    intrude(dataDir, (db) => db.prepare('DELETE FROM checkpoints WHERE size = ?').run(log.earlySize));
+    expect(await verify('--data', dataDir, '--key', printed)).toMatchObject({ alone: { code: 1, found: ['HEAD_MISSING'] } });
   });
 
   it('[L5] folds the events again: a kept fold that says something else is found, though the stolen key signed it', async () => {

@@ -52,7 +52,7 @@ async function ask(act: (terminal: Terminal) => Promise<number>): Promise<{ read
   const terminal = { out: say, err: say, progress: () => undefined, input: process.stdin, env: {}, cwd: '/', interactive: false, now: () => 0, signal: new AbortController().signal };
   return { code: await act(terminal), said: said.join('\n') };
 }
-const verify = (where: { readonly data?: string; readonly dir?: string }, options: { readonly key?: string; readonly checkpoint?: readonly string[] } = {}) =>
+const verify = (where: { readonly data?: string; readonly dir?: string }, options: { readonly key?: readonly string[]; readonly acceptUnsignedRestoration?: boolean; readonly checkpoint?: readonly string[] } = {}) =>
   ask((terminal) => logVerify(where.dir, { ...(where.data === undefined ? {} : { data: where.data }), ...options }, terminal));
 
 function keep(plane: Plane, file: string): string {
@@ -89,7 +89,7 @@ describe('a new signing key', () => {
       expect(await verify(where)).toMatchObject({ code: 0, said: expect.stringContaining('replaced 2 times') as string });
       for (const [n, key] of claimed.keys.entries()) {
         writeFileSync(join(dir, `key${n}`), encodeVerifierKey(key));
-        expect((await verify(where, { key: join(dir, `key${n}`), checkpoint: [early, late] })).code).toBe(0);
+        expect((await verify(where, { key: [join(dir, `key${n}`)], checkpoint: [early, late] })).code).toBe(0);
       }
     }
     const guide = readFileSync(join(out, 'AUDIT.md'), 'utf8');

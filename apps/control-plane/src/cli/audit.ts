@@ -12,6 +12,8 @@ import type { Finding } from '../recheck.ts';
 import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import { mayWriteInto, readIfThere, writeDirectory } from './export-directory.ts';
+import { trustIn } from './key-trust.ts';
+import type { KeyTrust } from './key-trust.ts';
 import { claimedKey, payloadCheck } from './payload-check.ts';
 import { printable } from './printable.ts';
 import type { Terminal } from './terminal.ts';
@@ -41,48 +43,50 @@ export async function logExport(options: ExportOptions, terminal: Terminal): Pro
 export interface VerifyOptions {
   readonly data?: string;
   readonly checkpoint?: readonly string[];
-  readonly key?: string;
+  readonly key?: readonly string[];
+  readonly acceptUnsignedRestoration?: boolean;
   readonly json?: boolean;
 }
 
 /** Verifies an exported directory, or without one the log of a data directory. */
 export async function logVerify(directory: string | undefined, options: VerifyOptions, terminal: Terminal): Promise<ExitCode> {
-  const given = options.key === undefined ? undefined : readKey(path.resolve(terminal.cwd, options.key));
-  if (typeof given === 'string') return refuse(given, terminal);
+  const keys = (options.key ?? []).map((file) => readKey(path.resolve(terminal.cwd, file)));
+  const unreadable = keys.find((one) => typeof one === 'string');
+  if (unreadable !== undefined) return refuse(unreadable, terminal);
+  const given = keys.filter((one) => typeof one !== 'string');
   if (directory === undefined) return withLog(options.data, terminal, (log, dataDir) => verifyWith(log.read, given, options, terminal, (key) => log.refold(readFolds(dataDir, key))));
   const root = path.resolve(terminal.cwd, directory);
   return verifyWith((file) => readIfThere(`${root}/${file}`), given, options, terminal);
 }
 
 /** Without a key from elsewhere the log is held against the keys that it claims itself, and the reader is told so. */
-function verifyWith(read: FileReader, given: VerifierKey | undefined, options: VerifyOptions, terminal: Terminal, refold?: Refold): ExitCode {
+function verifyWith(read: FileReader, given: readonly VerifierKey[], options: VerifyOptions, terminal: Terminal, refold?: Refold): ExitCode {
   const claimed = logKeys(read);
   if (claimed === undefined) return refuse('This is no log, or its first event cannot be read. Give the directory that `portcullis log export` wrote.', terminal);
-  if (given === undefined && options.json !== true) terminal.err(`The key is the one that the log claims, ${printable(encodeVerifierKey(claimed.keys[0]))}. Compare it with a copy from elsewhere, or give that with --key.`);
-  // A key from elsewhere stands for those that the log's own events lead to or from, each step signed; any other one stands for itself.
-  const known = given === undefined || claimed.keys.some((key) => encodeVerifierKey(key) === encodeVerifierKey(given));
-  return verify(read, known ? claimed : { keys: [given], restorations: [], problems: [] }, options, terminal, refold);
+  if (given.length === 0 && options.json !== true) terminal.err(`The key is the one that the log claims, ${printable(encodeVerifierKey(claimed.keys[0]))}. Compare it with a copy from elsewhere, or give that with --key.`);
+  return verify(read, trustIn(read, claimed, { given, acceptUnsigned: options.acceptUnsignedRestoration === true }), options, terminal, refold);
 }
 
 /** What a data directory holds besides its log: states that were folded from it before. They are to be those that its events give. */
 type Refold = (key: VerifierKey) => readonly Finding[];
 
-function verify(read: FileReader, claimed: LogKeys, options: VerifyOptions, terminal: Terminal, refold?: Refold): ExitCode {
+function verify(read: FileReader, { claimed, ...trust }: KeyTrust, options: VerifyOptions, terminal: Terminal, refold?: Refold): ExitCode {
   const key = claimed.keys.at(-1) ?? claimed.keys[0];
   const kept = (options.checkpoint ?? []).map((file) => readOlder(path.resolve(terminal.cwd, file), claimed));
   const unreadable = kept.find((one) => typeof one === 'string');
   if (unreadable !== undefined) return refuse(unreadable, terminal);
   const older = kept.filter((one) => typeof one !== 'string');
   const payloads = payloadCheck(read);
-  const verified = verifyDirectory(read, key, { older: older.filter((one) => 'root' in one), onEntry: payloads.entry });
+  const verified = verifyDirectory(read, key, { older: [...older.filter((one) => 'root' in one), ...trust.heads], onEntry: payloads.entry });
   // Events that are not those that were recorded give any state.
   const folds = verified.ok && payloads.problems.length === 0 ? (refold?.(key) ?? []).map(foldProblem) : [];
-  const problems = [...(verified.ok ? [] : verified.problems), ...older.filter((one) => 'code' in one), ...claimed.problems, ...payloads.problems, ...folds];
+  const problems = [...(verified.ok ? [] : verified.problems), ...older.filter((one) => 'code' in one), ...trust.problems, ...payloads.problems, ...folds];
   const ok = problems.length === 0;
   if (options.json === true) {
     const { keys, restorations } = claimed;
     terminal.out(JSON.stringify({
-      ok, log: key.name, size: verified.ok ? verified.size : null, root: verified.ok ? encodeHash(verified.root) : null, erased: payloads.erased(), keys: keys.map(encodeVerifierKey), restorations,
+      ok, log: key.name, size: verified.ok ? verified.size : null, root: verified.ok ? encodeHash(verified.root) : null, erased: payloads.erased(), keys: keys.map(encodeVerifierKey),
+      restorations: restorations.map(({ key: _place, ...one }) => one),
       problems: problems.slice(0, MAX_SHOWN),
     }));
   } else if (verified.ok && ok) {

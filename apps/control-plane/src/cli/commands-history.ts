@@ -54,7 +54,8 @@ function addAudit({ program, terminal, exit }: Setting): void {
     .argument('[dir]', "an exported directory (default: the log of the plane's data directory)")
     .option('--data <dir>', "the plane's data directory (default: that of this machine's plane)")
     .option('--checkpoint <file>', 'a checkpoint kept earlier, which the log must contain (repeatable)', collect)
-    .option('--key <file>', "the plane's verifier key, from elsewhere")
+    .option('--key <file>', "the plane's verifier key, from elsewhere (repeatable: one that was signed by nobody, too)", collect)
+    .option('--accept-unsigned-restoration', 'take the log\'s word where it came back from a backup and the recovery key was lost')
     .option('--json', 'print JSON')
     .action(async (directory: string | undefined, options: VerifyOptions, command: Command) => {
       const { logVerify } = await import('./audit.ts');

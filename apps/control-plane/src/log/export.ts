@@ -109,7 +109,11 @@ function auditPage(read: FileReader, size: number): string {
   const [first, ...later] = claimed.keys;
   const signed = later.length === 0
     ? 'It is the key that signed the newest head.'
-    : `It was replaced since, each time with the signatures that KeyRotated and LogRestored events hold; the last of these signed the newest head:\n\n${later.map((key) => `    ${encodeVerifierKey(key)}`).join('\n')}\n`;
+    : `It was replaced since, as KeyRotated and LogRestored events say; the last of these signed the newest head:\n\n${later.map((key) => `    ${encodeVerifierKey(key)}`).join('\n')}\n`;
+  const unsigned = claimed.restorations.filter((one) => !one.signed).map(({ seq }) => seq);
+  const unvouched = unsigned.length === 0
+    ? ''
+    : `\n**Nobody signed the restoration of event ${unsigned.join(', ')}**: the recovery key was lost, or somebody made it up. Get the key that \`portcullis log restore\` printed then from whoever\nran it, and give it with \`--key\`, too.\n`;
   return `# How to check this log
 
 A C2SP tlog-tiles log of ${size} events (https://c2sp.org/tlog-tiles). Verifier key, as the log's first event states it:
@@ -117,15 +121,15 @@ A C2SP tlog-tiles log of ${size} events (https://c2sp.org/tlog-tiles). Verifier 
     ${encodeVerifierKey(first)}
 
 ${signed} Compare it with the one that was written down when the plane was set up: a key that comes with the log proves nothing by itself.
-
+${unvouched}
 - \`checkpoint\` is the newest signed head; \`checkpoints/<size>\` are all of them. Keep one elsewhere: only with an earlier head that was kept
   outside can a log that was cut short or rewritten with a stolen key be told from an honest one.
 - \`tile/entries/…\` are the events, \`tile/<level>/…\` the hashes above them.
 - \`payload/<sha256>\` are the bytes that events name: bodies, policy texts, normalised policies. Reasons and names begin with a salt of 32 bytes.
   A reason or name that is not here was erased; its hash stays in the log.
 
-    portcullis log verify . --checkpoint EARLIER      everything: leaves, tiles, root, signature, consistency with EARLIER
-    sha256sum payload/*                               each is named by its hash
+    portcullis log verify . --key KEY --checkpoint EARLIER    everything: leaves, tiles, root, KEY's signature, consistency with EARLIER
+    sha256sum payload/*                                       each is named by its hash
 
 Any other C2SP tlog-tiles verifier (golang.org/x/mod/sumdb/tlog and note, for one) checks the same files.
 `;

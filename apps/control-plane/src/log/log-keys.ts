@@ -3,15 +3,15 @@
  * is checked by its signatures. The first key proves nothing by itself: it is compared with a copy from elsewhere.
  */
 import { isRestoration, isRotation } from '@portcullis/policy-core';
-import { bundlePath, decodeBundle, TILE_WIDTH, verifierKey } from '@portcullis/tlog';
+import { bundlePath, CHECKPOINT_PATH, decodeBundle, TILE_WIDTH, verifierKey } from '@portcullis/tlog';
 import type { FileReader, VerifierKey } from '@portcullis/tlog';
 import type { KeyRotated, LogRestored, PlaneInitialised } from '../domain/events.ts';
 
 export interface LogKeys {
   /** Oldest first; the last one signs the newest head. */
   readonly keys: readonly [VerifierKey, ...VerifierKey[]];
-  /** Where the log took another name: the earlier one, and how many of its events were kept. */
-  readonly restorations: readonly { readonly previousLog: string; readonly previousSize: number; readonly seq: number; readonly signed: boolean }[];
+  /** Where the log took another name: the earlier one, how many of its events were kept, whether anybody signed it, and the place of the new key in `keys`. */
+  readonly restorations: readonly { readonly previousLog: string; readonly previousSize: number; readonly seq: number; readonly signed: boolean; readonly key: number }[];
   readonly problems: readonly { readonly code: 'KEY_UNSIGNED'; readonly where: string; readonly what: string }[];
 }
 
@@ -26,12 +26,12 @@ export function logKeys(read: FileReader): LogKeys | undefined {
       if (seq === 0) return undefined;
       continue;
     }
-    const step = stepTo(now, event);
+    const step = stepTo(now, event, seq);
     if (step === undefined) continue;
     now = step.identity;
     found.keys.push(verifierKey(now.log, Buffer.from(now.publicKey, 'base64')));
-    if (event.type === 'LogRestored') found.restorations.push({ previousLog: event.previousLog, previousSize: event.previousSize, seq, signed: event.statement !== null });
-    if (!step.signed) found.problems.push({ code: 'KEY_UNSIGNED', where: `event ${seq}`, what: 'it names another key, and is not signed by those who may; compare the log with another copy' });
+    if (event.type === 'LogRestored') found.restorations.push({ previousLog: event.previousLog, previousSize: event.previousSize, seq, signed: event.statement !== null, key: found.keys.length - 1 });
+    if (!step.sound) found.problems.push({ code: 'KEY_UNSIGNED', where: `event ${seq}`, what: 'it names another key, and is not signed by those who may, or not of this log; compare the log with another copy' });
   }
   const [first, ...rest] = found.keys;
   return first === undefined ? undefined : { ...found, keys: [first, ...rest] };
@@ -42,18 +42,22 @@ type KeyEvent = PlaneInitialised | KeyRotated | LogRestored;
 
 const TYPES = ['"type":"KeyRotated"', '"type":"LogRestored"'].map((text) => Buffer.from(text));
 
-/** The identity after the event, and whether whoever may has signed it; undefined where the event says nothing of the kind. */
-function stepTo(now: Identity | undefined, event: KeyEvent): { readonly identity: Identity; readonly signed: boolean } | undefined {
+/**
+ * The identity after the event, and whether it goes on from the one before with the signatures that it has to have; undefined where the event says nothing
+ * of the kind.
+ */
+function stepTo(now: Identity | undefined, event: KeyEvent, seq: number): { readonly identity: Identity; readonly sound: boolean } | undefined {
   if (event.type === 'PlaneInitialised') {
     const { log, publicKey, recoveryKeySha256 } = event;
-    return now === undefined ? { identity: { log, publicKey, recoveryKeySha256 }, signed: true } : undefined;
+    return now === undefined ? { identity: { log, publicKey, recoveryKeySha256 }, sound: true } : undefined;
   }
   if (now === undefined) return undefined;
-  if (event.type === 'KeyRotated') return { identity: { ...now, publicKey: event.publicKey }, signed: event.previousKey === now.publicKey && isRotation(now.log, event) };
+  if (event.type === 'KeyRotated') return { identity: { ...now, publicKey: event.publicKey }, sound: event.previousKey === now.publicKey && isRotation(now.log, event) };
   const { log, publicKey, recoveryKeySha256, previousLog, previousSize, statement } = event;
-  // Without the recovery key nobody could sign: the reader is told, and has to ask elsewhere.
-  const signed = statement === null || (previousLog === now.log && isRestoration({ log, publicKey, previousLog, previousSize, ...statement }, now.recoveryKeySha256));
-  return { identity: { log, publicKey, recoveryKeySha256 }, signed };
+  const goesOn = previousLog === now.log && previousSize === seq;
+  // Without the recovery key nobody could sign: whether that is believed is for the reader to say.
+  const sound = goesOn && (statement === null || isRestoration({ log, publicKey, previousLog, previousSize, ...statement }, now.recoveryKeySha256));
+  return { identity: { log, publicKey, recoveryKeySha256 }, sound };
 }
 
 function eventOf(read: FileReader, entry: Buffer): KeyEvent | undefined {
@@ -70,22 +74,24 @@ function eventOf(read: FileReader, entry: Buffer): KeyEvent | undefined {
 
 const KEY_BYTES = 32;
 
-/** Bundle by bundle; of the last one the width is not known before. */
+/**
+ * Bundle by bundle, the very files that `verifyDirectory` reads: beside the bundle of the log's size another one may lie, which nobody signed.
+ * Without a head there is nothing that could be verified.
+ */
 function* entries(read: FileReader): Generator<{ readonly seq: number; readonly entry: Buffer }> {
-  for (let n = 0; ; n += 1) {
-    const bundle = bundleAt(read, n);
-    if (bundle === undefined) return;
-    const decoded = decodeBundle(bundle);
-    if (!decoded.ok) return;
-    for (const [index, entry] of decoded.entries.entries()) yield { seq: n * TILE_WIDTH + index, entry: Buffer.from(entry.buffer, entry.byteOffset, entry.byteLength) };
-    if (decoded.entries.length < TILE_WIDTH) return;
+  const size = claimedSize(read(CHECKPOINT_PATH));
+  for (let from = 0; from < size; from += TILE_WIDTH) {
+    const width = Math.min(TILE_WIDTH, size - from);
+    const bundle = read(bundlePath(from / TILE_WIDTH, width)) ?? read(bundlePath(from / TILE_WIDTH));
+    const decoded = bundle === undefined ? undefined : decodeBundle(bundle);
+    if (decoded?.ok !== true) return;
+    for (const [index, entry] of decoded.entries.slice(0, width).entries()) yield { seq: from + index, entry: Buffer.from(entry.buffer, entry.byteOffset, entry.byteLength) };
+    if (decoded.entries.length < width) return;
   }
 }
 
-function bundleAt(read: FileReader, n: number): Uint8Array | undefined {
-  for (let width = TILE_WIDTH; width > 0; width -= 1) {
-    const bundle = read(bundlePath(n, width));
-    if (bundle !== undefined) return bundle;
-  }
-  return undefined;
+/** The second line of a head. One that cannot be read still lets the first bundle say which log this is. */
+function claimedSize(checkpoint: Uint8Array | undefined): number {
+  const [, line = ''] = checkpoint === undefined ? [] : Buffer.from(checkpoint).toString('utf8').split('\n');
+  return /^(0|[1-9][0-9]*)$/.test(line) ? Number(line) : TILE_WIDTH;
 }
