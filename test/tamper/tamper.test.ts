@@ -97,6 +97,11 @@ describe('portcullis log verify', () => {
     ['the body of an event deleted', (db) => db.exec('DELETE FROM payloads WHERE sha256 = (SELECT payload FROM events WHERE seq = 30)'), /PAYLOAD_MISSING/],
     ['a policy text altered', (db) => db.exec("UPDATE payloads SET body = CAST(replace(CAST(body AS TEXT), 'edition', 'Edition') AS BLOB) WHERE sha256 = (SELECT sha256 FROM payloads WHERE CAST(body AS TEXT) LIKE 'version:%' LIMIT 1)"), /PAYLOAD_WRONG/],
     ['a reason altered', (db) => db.exec("UPDATE payloads SET body = CAST('nothing happened' AS BLOB) WHERE sha256 = (SELECT reason FROM events WHERE reason IS NOT NULL LIMIT 1)"), /PAYLOAD_WRONG/],
+    ['an event put in after the signed ones', (db) => {
+      const text = renumbered(entry(db, log.size - 1), log.size).replace(/"id":"[^"]+"/, '"id":"forged"').replace(/"idem":\{[^}]+\}/, '"idem":null');
+      db.prepare('INSERT INTO events(seq, entry, leaf) VALUES (?, ?, zeroblob(32))').run(log.size, text);
+    }, /^BEYOND_HEAD$/],
+    ['a tile put in after the signed ones', (db) => db.exec('INSERT INTO tiles(level, n, hashes) VALUES (0, 1, zeroblob(8192))'), /^BEYOND_HEAD$/],
     ['a tile altered', (db) => db.exec('UPDATE tiles SET hashes = zeroblob(8192) WHERE level = 0 AND n = 0'), /LEAF_WRONG/],
     ['the signed head altered', (db) => db.exec(`UPDATE checkpoints SET note = replace(note, substr(note, instr(note, char(10) || char(10)) - 8, 4), 'AAAA') WHERE size = ${log.size}`), /SIGNATURE_WRONG|signature/],
   ];

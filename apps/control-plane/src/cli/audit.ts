@@ -54,23 +54,27 @@ export async function logVerify(directory: string | undefined, options: VerifyOp
   const unreadable = keys.find((one) => typeof one === 'string');
   if (unreadable !== undefined) return refuse(unreadable, terminal);
   const given = keys.filter((one) => typeof one !== 'string');
-  if (directory === undefined) return withLog(options.data, terminal, (log, dataDir) => verifyWith(log.read, given, options, terminal, (key) => log.refold(readFolds(dataDir, key))));
+  if (directory === undefined) return withLog(options.data, terminal, (log, dataDir) => verifyWith(log.read, given, options, terminal, { refold: (key) => log.refold(readFolds(dataDir, key)), beyondHead: log.beyondHead }));
   const root = path.resolve(terminal.cwd, directory);
   return verifyWith((file) => readIfThere(`${root}/${file}`), given, options, terminal);
 }
 
 /** Without a key from elsewhere the log is held against the keys that it claims itself, and the reader is told so. */
-function verifyWith(read: FileReader, given: readonly VerifierKey[], options: VerifyOptions, terminal: Terminal, refold?: Refold): ExitCode {
+function verifyWith(read: FileReader, given: readonly VerifierKey[], options: VerifyOptions, terminal: Terminal, beside?: Beside): ExitCode {
   const claimed = logKeys(read);
   if (claimed === undefined) return refuse('This is no log, or its first event cannot be read. Give the directory that `portcullis log export` wrote.', terminal);
   if (given.length === 0 && options.json !== true) terminal.err(`The key is the one that the log claims, ${printable(encodeVerifierKey(claimed.keys[0]))}. Compare it with a copy from elsewhere, or give that with --key.`);
-  return verify(read, trustIn(read, claimed, { given, acceptUnsigned: options.acceptUnsignedRestoration === true }), options, terminal, refold);
+  return verify(read, trustIn(read, claimed, { given, acceptUnsigned: options.acceptUnsignedRestoration === true }), options, terminal, beside);
 }
 
-/** What a data directory holds besides its log: states that were folded from it before. They are to be those that its events give. */
-type Refold = (key: VerifierKey) => readonly Finding[];
+/** What a data directory holds besides its log, which an exported one does not. */
+interface Beside {
+  /** States that were folded from it before: they are to be those that its events give. */
+  readonly refold: (key: VerifierKey) => readonly Finding[];
+  readonly beyondHead: PublishedLog['beyondHead'];
+}
 
-function verify(read: FileReader, { claimed, ...trust }: KeyTrust, options: VerifyOptions, terminal: Terminal, refold?: Refold): ExitCode {
+function verify(read: FileReader, { claimed, ...trust }: KeyTrust, options: VerifyOptions, terminal: Terminal, beside?: Beside): ExitCode {
   const key = claimed.keys.at(-1) ?? claimed.keys[0];
   const kept = (options.checkpoint ?? []).map((file) => readOlder(path.resolve(terminal.cwd, file), claimed));
   const unreadable = kept.find((one) => typeof one === 'string');
@@ -79,8 +83,9 @@ function verify(read: FileReader, { claimed, ...trust }: KeyTrust, options: Veri
   const payloads = payloadCheck(read);
   const verified = verifyDirectory(read, key, { older: [...older.filter((one) => 'root' in one), ...trust.heads], onEntry: payloads.entry });
   // Events that are not those that were recorded give any state.
-  const folds = verified.ok && payloads.problems.length === 0 ? (refold?.(key) ?? []).map(foldProblem) : [];
-  const problems = [...(verified.ok ? [] : verified.problems), ...older.filter((one) => 'code' in one), ...trust.problems, ...payloads.problems, ...folds];
+  const folds = verified.ok && payloads.problems.length === 0 ? (beside?.refold(key) ?? []).map(foldProblem) : [];
+  const beyond = (beside?.beyondHead() ?? []).map(beyondProblem);
+  const problems = [...(verified.ok ? [] : verified.problems), ...older.filter((one) => 'code' in one), ...trust.problems, ...payloads.problems, ...beyond, ...folds];
   const ok = problems.length === 0;
   if (options.json === true) {
     const { keys, restorations } = claimed;
@@ -103,6 +108,11 @@ function verify(read: FileReader, { claimed, ...trust }: KeyTrust, options: Veri
 function foldProblem({ of, problem }: Finding): FoldProblem {
   const what = of === 'log' ? `${problem}; compare the log with another copy` : `${problem}. Kept folds are a cache: delete the folder and restart the plane`;
   return { code: 'FOLD_WRONG', where: 'folds', what };
+}
+
+/** The plane neither starts on such a log nor records into it. */
+function beyondProblem(what: string): { readonly code: 'BEYOND_HEAD'; readonly where: string; readonly what: string } {
+  return { code: 'BEYOND_HEAD', where: 'log.db', what: `it holds ${what}: somebody else than the plane wrote them; bring the file back from a copy` };
 }
 
 interface FoldProblem {

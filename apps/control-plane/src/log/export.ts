@@ -28,6 +28,8 @@ export interface PublishedLog {
   readonly files: () => Generator<ExportedFile>;
   /** Folds all events, and holds these kept folds against what they give. */
   readonly refold: (folds: readonly KeptFold[]) => readonly Finding[];
+  /** What lies beside it in log.db and was never signed, in words. */
+  readonly beyondHead: () => readonly string[];
   readonly close: () => void;
 }
 
@@ -39,7 +41,14 @@ export function openPublished(logPath: string): PublishedLog {
     store.close();
     throw new DamagedLog('there is no signed head yet, so there is nothing to export');
   }
-  return { size: head.size, read: storeFiles(store, head), files: () => exportStore(store, head.size, head.note), refold: (folds) => refold(store, folds, head.size), close: () => store.close() };
+  return {
+    size: head.size,
+    read: storeFiles(store, head),
+    files: () => exportStore(store, head.size, head.note),
+    refold: (folds) => refold(store, folds, head.size),
+    beyondHead: () => store.beyondHead(),
+    close: () => store.close(),
+  };
 }
 
 /** All files of a log.db. */

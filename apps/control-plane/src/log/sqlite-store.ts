@@ -33,14 +33,19 @@ export function openSqliteStore(path: string): LogStore {
   }
 }
 
+export interface SqliteReader extends LogStore {
+  /** What lies in the tables and is not under the newest signed head, in words. Appended in one transaction with its head, nothing ever does by itself. */
+  beyondHead(): readonly string[];
+}
+
 /** Opens log.db beside the plane that writes it, to read what is there now. Throws where there is none. */
-export function openSqliteReader(path: string): LogStore {
+export function openSqliteReader(path: string): SqliteReader {
   const db = new Database(path, { readonly: true, fileMustExist: true, timeout: OPENING_TIMEOUT_MS });
   try {
     db.pragma('trusted_schema = OFF');
     const version = db.pragma('user_version', { simple: true });
     if (version !== TABLES_VERSION) throw new Error(`${path} has tables of version ${String(version)}, and this version of Portcullis knows ${TABLES_VERSION}`);
-    return storeOf(db, () => undefined);
+    return { ...storeOf(db, () => undefined), beyondHead: () => beyondHead(db) };
   } catch (error) {
     db.close();
     throw error;
@@ -67,6 +72,20 @@ export function prepareDatabase(db: Database.Database): void {
     db.exec(TABLES);
     db.pragma(`user_version = ${TABLES_VERSION}`);
   }).immediate();
+}
+
+/** One statement sees one state, whatever a plane appends meanwhile. A tile of a level and number is whole from a size on; a shift does not overflow. */
+const BEYOND_HEAD = `
+  WITH head(size) AS (SELECT ifnull(max(size), 0) FROM checkpoints)
+  SELECT (SELECT count(*) FROM events, head WHERE events.seq < 0 OR events.seq >= head.size) AS events,
+         (SELECT count(*) FROM tiles, head WHERE tiles.level < 0 OR tiles.n < 0 OR tiles.n >= (head.size >> (8 * (tiles.level + 1)))) AS tiles,
+         (SELECT size FROM head) AS size`;
+
+function beyondHead(db: Database.Database): readonly string[] {
+  const found = db.prepare<[], { events: number; tiles: number; size: number }>(BEYOND_HEAD).get();
+  if (found === undefined) return [];
+  const said = (count: number, what: string): readonly string[] => (count === 0 ? [] : [`${count} ${what}${count === 1 ? '' : 's'} beyond the ${found.size} events that were signed`]);
+  return [...said(found.events, 'event'), ...said(found.tiles, 'tile')];
 }
 
 /** `stillThere` throws where a commit would go nowhere. */
