@@ -280,6 +280,19 @@ describe('what operators decide', () => {
     expect((await world.ask('editor', 'POST', '/v1/holds/release', { policy: 'files.yaml' })).status).toBe(200);
   });
 
+  it('[L6] writes files back without a rollback only where no key promises to do the same again', async () => {
+    await world.save({ 'files.yaml': ALLOW });
+    const good = world.plane.state().version;
+    await world.save({ 'files.yaml': DENY });
+    await world.ask('editor', 'POST', '/v1/rollback', { to: good, reason: 'bad' });
+    const { size } = world.plane.state();
+    const again = (headers: Readonly<Record<string, string>>) => world.ask('editor', 'POST', '/v1/rollback', { to: good, reason: 'the files too', writeBack: true }, headers);
+    expect(await again({ 'idempotency-key': 'k' })).toMatchObject({ status: 409, body: { error: { code: 'already-done', message: expect.stringContaining('ask again without it') as string } } });
+    expect(readFileSync(join(world.policies, 'files.yaml'), 'utf8')).toBe(DENY);
+    expect(await again({})).toMatchObject({ status: 200, body: { recorded: [] } });
+    expect(world.plane.state().size).toBe(size);
+  });
+
   it('[L2] records a lockdown as soon as whoever holds the log lets go, serves others meanwhile, and says so where nobody does', async () => {
     const held = world.holdLog();
     const lockdown = world.ask('responder', 'POST', '/v1/restrictions', { reason: 'incident', ttlMs: 60_000 });

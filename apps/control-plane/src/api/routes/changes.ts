@@ -44,9 +44,13 @@ export function addChanges(api: Api, parts: ApiParts): void {
   );
 }
 
-/** With `writeBack`, what is in force already is no refusal: there are still the files, which an earlier rollback may have left as they were. */
+/**
+ * With `writeBack`, what is in force already is no refusal: there are still the files, which an earlier rollback may have left as they were. That
+ * leaves nothing in the log, where an Idempotency-Key is kept: a retry under one could find other policies in force and roll back (L6).
+ */
 function rollbackOrFiles({ plane }: ApiParts, { to, expected, writeBack }: z.infer<typeof rollback>, meta: Meta): Executed {
   const executed = plane.execute({ kind: 'rollback', to, expected, ...(writeBack ? { filesFollow: true } : {}) }, meta);
   if (executed.ok || !writeBack || executed.refusal.code !== 'already-done') return executed;
+  if (meta.idem !== null) return { ok: false, refusal: { code: 'already-done', message: `${executed.refusal.message}, and no file was written, because an Idempotency-Key stands only for what is recorded; to have the files written, ask again without it` } };
   return { ok: true, recorded: [], state: plane.state(), replayed: false };
 }
