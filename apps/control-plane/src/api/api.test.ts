@@ -352,6 +352,20 @@ describe('streams', () => {
     expect((await world.ask('viewer', 'GET', '/v1/events/stream', undefined, { 'last-event-id': 'x' })).status).toBe(400);
   });
 
+  it('[O3] refuses a place beyond the newest event, and takes an empty Last-Event-ID for none', async () => {
+    const { size } = world.plane.state();
+    for (const [path, last] of [['/v1/events/stream', '9999'], ['/v1/events/stream', String(size)], [`/v1/events/stream?from=${size + 1}`, '']] as const) {
+      expect(await world.ask('viewer', 'GET', path, undefined, { 'last-event-id': last }), `${path} ${last}`).toMatchObject({ status: 404, body: { error: { message: expect.stringContaining(`the newest is ${size - 1}`) as string } } });
+    }
+    const fromNow = await openStream('/v1/events/stream', { 'last-event-id': String(size - 1) });
+    const fromFirst = await openStream('/v1/events/stream?from=0', { 'last-event-id': '' });
+    const live = await openStream('/v1/events/stream', { 'last-event-id': '' });
+    await world.ask('responder', 'POST', '/v1/restrictions', { reason: 'live', server: ['live'] });
+    const ids = (text: string) => [...text.matchAll(/^id: (\d+)$/gm)].map((match) => Number(match[1]));
+    for (const read of [fromNow, live]) expect(ids(await read((all) => all.includes('live')))).toEqual([size]);
+    expect(ids(await fromFirst((all) => all.includes('live')))[0]).toBe(0);
+  });
+
   it('[O1] ends the streams of a token that is revoked, and no others', async () => {
     const { body } = await world.ask('admin', 'POST', '/v1/tokens', { name: 'ada', role: 'viewer' });
     const follow = async (path: string, token: string) => {

@@ -67,9 +67,13 @@ export function addStreams(api: Api, parts: ApiParts): void {
     api,
     { method: 'get', path: '/v1/events/stream', action: 'read', summary: "The log's events as they are recorded", answers: 'Messages named by event type, each with its seq as id; Last-Event-ID continues after that seq.', query: z.object({ from: whole.optional() }), stream: true },
     ({ query, operator, lastEventId, signal }) => {
-      const last = lastEventId === null ? undefined : whole.safeParse(lastEventId);
+      // A client that has seen no id yet sends an empty one.
+      const last = lastEventId === null || lastEventId === '' ? undefined : whole.safeParse(lastEventId);
       if (last?.success === false) return refuse('invalid', 'Last-Event-ID is the seq of an event.');
-      return admit(operator.token, signal, (closed, until) => recordedStream(parts, last === undefined ? query.from : last.data + 1, closed, until));
+      const from = last === undefined ? query.from : last.data + 1;
+      const { size } = parts.plane.state();
+      if (from !== undefined && from > size) return refuse('not-found', `There is no event ${from - 1} yet; the newest is ${size - 1}. Begin from that one, or compare the logs: this one may have been restored from a backup.`);
+      return admit(operator.token, signal, (closed, until) => recordedStream(parts, from, closed, until));
     },
   );
 }
