@@ -35,13 +35,17 @@ function open(dataDir: string, onBug: (error: unknown) => void = () => undefined
 
 const restrict = (n: number): Command => ({ kind: 'restrict', selector: { server: [`s${n}`], labels: {} }, tools: null, readOnly: false, expiresAtMs: null });
 
+/** Below what one operator may have. */
+const MOST_ACTIVE = 90;
+
 /** Adds events up to a size, restrictions and lifts in turn, each with an idempotency key. */
 function grow(plane: Plane, size: number): readonly Recorded[] {
   const all: Recorded[] = [];
   while (plane.state().size < size) {
     const n = plane.state().size;
-    const [first] = plane.state().restrictions.keys();
-    const command: Command = n % 3 === 0 && first !== undefined ? { kind: 'lift', restriction: first, expected: null } : restrict(n);
+    const { restrictions } = plane.state();
+    const [first] = restrictions.keys();
+    const command: Command = (n % 3 === 0 || restrictions.size >= MOST_ACTIVE) && first !== undefined ? { kind: 'lift', restriction: first, expected: null } : restrict(n);
     const done = plane.execute(command, { ...OPERATOR, idem: `key-${n}` });
     if (!done.ok) throw new Error(done.refusal.message);
     all.push(...done.recorded);
