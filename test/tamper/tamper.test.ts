@@ -195,10 +195,14 @@ describe('portcullis log verify', () => {
     expect((await verify('--data', dataDir)).alone).toEqual(ok);
   });
 
-  it('takes an erased reason for what it is', async () => {
+  it('[L4] finds reasons that were deleted without an event that says so, in a data directory and in an exported one', async () => {
     const dataDir = log.copy();
     intrude(dataDir, (db) => db.exec('UPDATE payloads SET salt = NULL, body = NULL WHERE salt IS NOT NULL'));
-    expect(await verify('--data', dataDir)).toEqual({ alone: ok, early: ok, late: ok });
+    const missing = { code: 1, found: ['TEXT_MISSING'] };
+    expect(await verify('--data', dataDir)).toEqual({ alone: missing, early: missing, late: missing });
+    const out = join(log.folder, 'without-reasons');
+    await portcullis('log', 'export', '--data', dataDir, '--out', out);
+    expect(await portcullis('log', 'verify', out)).toEqual(missing);
   });
 
   it('[L4] finds an earlier checkpoint that was put back as the newest of a directory, with a later one only', async () => {

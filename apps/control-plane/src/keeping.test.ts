@@ -2,10 +2,11 @@
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encodeSignerKey, encodeVerifierKey, openCheckpoint } from '@portcullis/tlog';
+import { encodeSignerKey, encodeVerifierKey, openCheckpoint, verifyDirectory } from '@portcullis/tlog';
 import { afterEach, describe, expect, it } from 'vitest';
 import { OPERATOR } from '../../../test/domain/story.ts';
 import { logExport, logVerify } from './cli/audit.ts';
+import { payloadCheck } from './cli/payload-check.ts';
 import type { Terminal } from './cli/terminal.ts';
 import type { Command } from './domain/command.ts';
 import { ERASED } from './domain/events.ts';
@@ -197,6 +198,23 @@ describe('a restored log', () => {
   });
 });
 
+describe('a reader beside the plane', () => {
+  it('[L4] sees one moment of the log, whatever is recorded and erased meanwhile', () => {
+    const dir = folder();
+    const { plane } = open(dir);
+    const seq = grow(plane, 'a', 'somebody wrote this');
+    done(plane.execute({ kind: 'lift', restriction: `r-${seq}`, expected: null }, META));
+    const published = openPublished(join(dir, 'log.db'));
+    const check = payloadCheck(published.read);
+    done(plane.execute({ kind: 'erase', target: 'event', ...erasureOf(plane.history, { kind: 'event', seq }) }, META));
+    const claimed = logKeys(published.read)!;
+    expect(verifyDirectory(published.read, claimed.keys[0], { onEntry: check.entry })).toMatchObject({ ok: true, size: seq + 2 });
+    expect([check.unexplained(), check.erased(), published.beyondHead()]).toEqual([[], 0, []]);
+    published.close();
+    expect(plane.history.at(seq)?.reasonErased).toBe(true);
+  });
+});
+
 describe('erasing', () => {
   const SECRET = 'Anna Schmidt called from the hospital';
   const bytesOf = (dir: string): string => readdirSync(dir, { recursive: true, withFileTypes: true }).filter((one) => one.isFile() && one.name !== 'ballast').map((one) => readFileSync(join(one.parentPath, one.name), 'latin1')).join('');
@@ -218,6 +236,12 @@ describe('erasing', () => {
     plane.close();
     expect(stateText(open(dir).plane.state())).toBe(state);
     expect(await verify({ data: dir }, { checkpoint: [early] })).toMatchObject({ code: 0, said: expect.stringContaining('1 reasons or names were erased') as string });
+    const out = join(folder(), 'out');
+    expect((await ask((terminal) => logExport({ data: dir, out }, terminal))).code).toBe(0);
+    expect(await verify({ dir: out })).toMatchObject({ code: 0, said: expect.stringContaining('1 reasons or names were erased') as string });
+    // What another event gave as its reason is no part of that erasure.
+    for (const name of readdirSync(join(out, 'payload'))) if (readFileSync(join(out, 'payload', name), 'latin1').endsWith('she asked')) rmSync(join(out, 'payload', name));
+    expect(await verify({ dir: out })).toMatchObject({ code: 1, said: expect.stringContaining('no event says that it was erased') as string });
   });
 
   it('takes what one operator wrote and is called, with the copies of one command, and nothing of anybody else', () => {

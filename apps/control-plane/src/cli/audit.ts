@@ -82,10 +82,12 @@ function verify(read: FileReader, { claimed, ...trust }: KeyTrust, options: Veri
   const older = kept.filter((one) => typeof one !== 'string');
   const payloads = payloadCheck(read);
   const verified = verifyDirectory(read, key, { older: [...older.filter((one) => 'root' in one), ...trust.heads], onEntry: payloads.entry });
+  // Of a log that is damaged, the event that says what was erased may not have been reached.
+  const unexplained = verified.ok ? payloads.unexplained() : [];
   // Events that are not those that were recorded give any state.
   const folds = verified.ok && payloads.problems.length === 0 ? (beside?.refold(key) ?? []).map(foldProblem) : [];
   const beyond = (beside?.beyondHead() ?? []).map(beyondProblem);
-  const problems = [...(verified.ok ? [] : verified.problems), ...older.filter((one) => 'code' in one), ...trust.problems, ...payloads.problems, ...beyond, ...folds];
+  const problems = [...(verified.ok ? [] : verified.problems), ...older.filter((one) => 'code' in one), ...trust.problems, ...payloads.problems, ...unexplained, ...beyond, ...folds];
   const ok = problems.length === 0;
   if (options.json === true) {
     const { keys, restorations } = claimed;

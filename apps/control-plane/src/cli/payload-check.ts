@@ -1,13 +1,13 @@
 /**
  * What a published log's entries bind besides the tree: payloads by their hashes. Events' bodies, policy texts and models must be
- * there; reasons and names are salted and may have been erased, then their file is missing and everything else is valid all the same.
+ * there; reasons and names are salted and may have been erased, then their file is missing, a TextErased event says so, and everything else is valid.
  */
 import { hash } from 'node:crypto';
 import { bundlePath, decodeBundle, verifierKey } from '@portcullis/tlog';
 import type { FileReader, VerifierKey } from '@portcullis/tlog';
 
 export interface PayloadProblem {
-  readonly code: 'PAYLOAD_MISSING' | 'PAYLOAD_WRONG' | 'ENTRY_MALFORMED';
+  readonly code: 'PAYLOAD_MISSING' | 'PAYLOAD_WRONG' | 'TEXT_MISSING' | 'ENTRY_MALFORMED';
   readonly where: string;
   readonly what: string;
 }
@@ -16,7 +16,10 @@ export interface PayloadCheck {
   /** To be given every entry in order. */
   readonly entry: (index: number, entry: Uint8Array) => void;
   readonly problems: readonly PayloadProblem[];
+  /** Reasons and names that are not there. */
   readonly erased: () => number;
+  /** After the last entry: the events whose reason or name is not there although no event says that it was erased. */
+  readonly unexplained: () => readonly PayloadProblem[];
 }
 
 /** Problems kept; a broken log has one cause or a thousand symptoms. */
@@ -29,14 +32,18 @@ export function payloadCheck(read: FileReader): PayloadCheck {
   const problems: PayloadProblem[] = [];
   const good = new Set<string>();
   let erased = 0;
+  const missing = new Set<number>();
+  const explained = new Set<number>();
   const report = (problem: PayloadProblem): void => {
     if (problems.length < MAX_PROBLEMS) problems.push(problem);
   };
   const check = (sha256: string, erasable: boolean, index: number): Uint8Array | undefined => {
     const where = payloadPath(sha256);
     const bytes = read(where);
-    if (bytes === undefined && erasable) erased += 1;
-    else if (bytes === undefined) report({ code: 'PAYLOAD_MISSING', where, what: `event ${index} names it, and it is not there; bring it back from another copy` });
+    if (bytes === undefined && erasable) {
+      erased += 1;
+      missing.add(index);
+    } else if (bytes === undefined) report({ code: 'PAYLOAD_MISSING', where, what: `event ${index} names it, and it is not there; bring it back from another copy` });
     else if (hash('sha256', bytes) !== sha256) report({ code: 'PAYLOAD_WRONG', where, what: `it is not what event ${index} recorded; compare it with another copy` });
     return bytes;
   };
@@ -48,18 +55,25 @@ export function payloadCheck(read: FileReader): PayloadCheck {
   };
   const entry = (index: number, bytes: Uint8Array): void => {
     try {
-      const { payload_sha256: bodyName, reason_sha256: reason } = json(bytes);
+      const { type, payload_sha256: bodyName, reason_sha256: reason } = json(bytes);
       if (typeof reason === 'string') check(text(reason), true, index);
       const body = check(text(bodyName), false, index);
       if (body === undefined) return;
-      const { hidden_sha256: hidden, changes } = json(body);
+      const { hidden_sha256: hidden, changes, seqs } = json(body);
+      if (type === 'TextErased') for (const seq of seqsOf(seqs)) explained.add(seq);
       if (typeof hidden === 'string') check(text(hidden), true, index);
       for (const name of contentsOf(changes)) checkContent(name, index);
     } catch {
       report({ code: 'ENTRY_MALFORMED', where: `event ${index}`, what: 'it cannot be read as an event; compare the log with another copy' });
     }
   };
-  return { entry, problems, erased: () => erased };
+  const unexplained = (): readonly PayloadProblem[] => [...missing].filter((seq) => !explained.has(seq)).slice(0, MAX_PROBLEMS).map(unexplainedText);
+  return { entry, problems, erased: () => erased, unexplained };
+}
+
+/** Lawful erasing leaves a trace of who did it, and why. */
+function unexplainedText(seq: number): PayloadProblem {
+  return { code: 'TEXT_MISSING', where: `event ${seq}`, what: 'its reason or a name is not there, and no event says that it was erased, as `portcullis log erase` does; bring it back from another copy' };
 }
 
 /** The key that a published log claims in its first event; undefined where that cannot be read. It proves nothing by itself. */
@@ -94,6 +108,10 @@ function contentsOf(changes: unknown): readonly string[] {
   return (changes as readonly { readonly content?: { readonly textSha256?: unknown; readonly modelSha256?: unknown } }[]).flatMap(({ content }) =>
     content === undefined ? [] : [text(content.textSha256), text(content.modelSha256)],
   );
+}
+
+function seqsOf(seqs: unknown): readonly number[] {
+  return Array.isArray(seqs) ? seqs.filter((seq): seq is number => typeof seq === 'number') : [];
 }
 
 function json(bytes: Uint8Array): Readonly<Record<string, unknown>> {

@@ -36,6 +36,7 @@ export interface PublishedLog {
 /** Opens it. Throws where there is no log, or no signed head. */
 export function openPublished(logPath: string): PublishedLog {
   const store = openSqliteReader(logPath);
+  store.holdStill();
   const head = store.checkpoint();
   if (head === undefined) {
     store.close();

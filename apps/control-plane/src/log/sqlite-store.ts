@@ -34,6 +34,8 @@ export function openSqliteStore(path: string): LogStore {
 }
 
 export interface SqliteReader extends LogStore {
+  /** From the next question until it is closed, what is seen is of one moment: nothing that is appended or erased meanwhile shows. */
+  holdStill(): void;
   /** What lies in the tables and is not under the newest signed head, in words. Appended in one transaction with its head, nothing ever does by itself. */
   beyondHead(): readonly string[];
 }
@@ -45,7 +47,7 @@ export function openSqliteReader(path: string): SqliteReader {
     db.pragma('trusted_schema = OFF');
     const version = db.pragma('user_version', { simple: true });
     if (version !== TABLES_VERSION) throw new Error(`${path} has tables of version ${String(version)}, and this version of Portcullis knows ${TABLES_VERSION}`);
-    return { ...storeOf(db, () => undefined), beyondHead: () => beyondHead(db) };
+    return { ...storeOf(db, () => undefined), holdStill: () => db.exec('BEGIN'), beyondHead: () => beyondHead(db) };
   } catch (error) {
     db.close();
     throw error;
@@ -74,7 +76,7 @@ export function prepareDatabase(db: Database.Database): void {
   }).immediate();
 }
 
-/** One statement sees one state, whatever a plane appends meanwhile. A tile of a level and number is whole from a size on; a shift does not overflow. */
+/** A tile of a level and number is whole from a size on; a shift does not overflow. */
 const BEYOND_HEAD = `
   WITH head(size) AS (SELECT ifnull(max(size), 0) FROM checkpoints)
   SELECT (SELECT count(*) FROM events, head WHERE events.seq < 0 OR events.seq >= head.size) AS events,
