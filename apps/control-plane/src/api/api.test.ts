@@ -441,6 +441,19 @@ describe('what a request must be', () => {
     ['POST', '/v1/restrictions', { reason: '  ' }, 'reason must say why'],
     ['POST', '/v1/join-tokens', { labels: { 'a b': 'x' }, ttlMs: 60_000 }, 'must be letters, digits'],
     ['GET', '/v1/log?limit=100000000', undefined, 'limit must be at most'],
+    ['GET', '/v1/log?actr=x', undefined, 'fields that are not known here: actr'],
+    ['GET', '/v1/log?before=', undefined, 'before must be a whole number'],
+    ['GET', '/v1/log?from=9&before=3', undefined, 'from is after before'],
+    ['GET', '/v1/log?actor=', undefined, 'actor must be at least 1 characters long'],
+    ['GET', '/v1/log?limit=5&limit=6', undefined, 'limit must be of type string'],
+    ['GET', '/v1/diff?from=&to=', undefined, 'from must be a whole number; to must be a whole number'],
+    ['GET', '/v1/diff?from=0x0&to=0', undefined, 'from must be a whole number'],
+    ['GET', '/v1/enforced?fromMs=9&toMs=5', undefined, 'fromMs is after toMs'],
+    ['GET', '/v1/decisions?hots=h', undefined, 'fields that are not known here: hots'],
+    ['GET', '/v1/decisions/stream?hots=h', undefined, 'fields that are not known here: hots'],
+    ['GET', '/v1/status?since=1', undefined, 'fields that are not known here: since'],
+    ['GET', '/v1/wait?version=1e0', undefined, 'version must be a whole number'],
+    ['POST', '/v1/restrictions?ttlMs=1000', { reason: 'x' }, 'fields that are not known here: ttlMs'],
   ])('[O3] %s %s %j is told: %s', async (method, url, body, told) => {
     const { status, body: answer } = await world.ask('admin', method, url, body);
     expect(status).toBe(400);

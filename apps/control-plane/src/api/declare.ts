@@ -45,6 +45,8 @@ export function declare<Q extends Shape | undefined = undefined, P extends Shape
   handle: (asked: Asked<Q, P, B>) => Response | Promise<Response>,
 ): void {
   const { method, path, action, summary, query, params, body } = declaration;
+  // A question about less than was asked for, or about everything, is answered wrongly: what is not known is refused, as it is in bodies.
+  const asked: z.ZodObject = query ?? z.strictObject({});
   const route = createRoute({
     method,
     path,
@@ -53,7 +55,7 @@ export function declare<Q extends Shape | undefined = undefined, P extends Shape
     security: [{ operator: [] }],
     middleware: [permit(action)],
     request: {
-      ...(query === undefined ? {} : { query }),
+      query: asked,
       ...(params === undefined ? {} : { params }),
       ...(body === undefined ? {} : { body: { required: true, content: { 'application/json': { schema: body } } } }),
     },

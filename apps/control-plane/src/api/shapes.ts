@@ -11,11 +11,17 @@ const MAX_GLOBS = 100;
 const MAX_LABELS = 64;
 /** No control characters: names end up on terminals. */
 const PLAIN = /^[^\u0000-\u001f\u007f]*$/;
+/** As many as a safe integer has at most. */
+const DIGITS = /^\d{1,16}$/;
 /** As Kubernetes writes label keys; `__proto__` is none. */
 const LABEL_KEY = /^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/;
 
-/** A whole number in a query or path. */
-export const whole = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+/** A whole number in a query or path, in digits: what else JavaScript takes for a number (nothing, `0x10`, `1e3`) nobody meant. */
+export function wholeBetween(min: number, max: number) {
+  return z.string().regex(DIGITS, 'must be a whole number').transform(Number).pipe(z.number().int().min(min).max(max)).openapi({ type: 'integer', minimum: min, maximum: max });
+}
+
+export const whole = wholeBetween(0, Number.MAX_SAFE_INTEGER);
 export const version = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 export const name = z.string().min(1).max(MAX_NAME).regex(PLAIN, 'must not hold control characters');
 export const reason = z.string().trim().min(1, 'must say why').max(MAX_REASON);

@@ -14,7 +14,7 @@ import { namedActor } from '../named-actor.ts';
 import type { Api, ApiParts } from '../parts.ts';
 import { resolveVersion } from '../resolve.ts';
 import type { ResolvedVersion } from '../resolve.ts';
-import { name, whole } from '../shapes.ts';
+import { name, whole, wholeBetween } from '../shapes.ts';
 import { eventView, namesIn } from '../views.ts';
 
 const DEFAULT_PAGE = 100;
@@ -24,8 +24,8 @@ const MAX_PAGE = 1_000;
 const MAX_EDITS = 4_000;
 const CONTEXT_LINES = 3;
 
-const logQuery = z.object({
-  limit: whole.min(1).max(MAX_PAGE).default(DEFAULT_PAGE),
+const logQuery = z.strictObject({
+  limit: wholeBetween(1, MAX_PAGE).default(DEFAULT_PAGE),
   before: whole.optional(),
   from: whole.optional(),
   /** Names of event types, separated by commas. */
@@ -39,6 +39,7 @@ export function addHistory(api: Api, parts: ApiParts): void {
   const { plane } = parts;
   declare(api, { method: 'get', path: '/v1/log', action: 'read', summary: 'Events, newest first', answers: '`events`, `names` of those who did them by id, and `next`: what to pass as `before` for the next page, null at the end.', query: logQuery }, ({ query }) => {
     const { limit, before, from, types: given, policy, actor: asked } = query;
+    if (from !== undefined && before !== undefined && from > before) return refuse('invalid', 'from is after before: no event can be between them.');
     const types = given?.split(',');
     const unknown = types?.find((type) => !EVENT_TYPES.has(type));
     if (unknown !== undefined) return refuse('invalid', `There is no event type ${JSON.stringify(unknown)}. These there are: ${[...EVENT_TYPES].join(', ')}.`);
@@ -59,7 +60,7 @@ export function addHistory(api: Api, parts: ApiParts): void {
   addVersions(api, parts);
   declare(
     api,
-    { method: 'get', path: '/v1/diff', action: 'read', summary: 'What changed between two versions', answers: '`changes`: by policy, structure and unified text; `reach`: for each tool that is named, what became visible or hidden, allowed or denied outright; restrictions `imposed` and `ended`.', query: z.object({ from: whole, to: whole }) },
+    { method: 'get', path: '/v1/diff', action: 'read', summary: 'What changed between two versions', answers: '`changes`: by policy, structure and unified text; `reach`: for each tool that is named, what became visible or hidden, allowed or denied outright; restrictions `imposed` and `ended`.', query: z.strictObject({ from: whole, to: whole }) },
     ({ query }) => {
       const from = resolveVersion(plane.history, query.from);
       const to = resolveVersion(plane.history, query.to);
@@ -89,7 +90,7 @@ function addVersions(api: Api, { plane }: ApiParts): void {
       summary: 'The text of one policy at a version',
       answers: 'The text as its author wrote it, its hash, and since when it was in force.',
       params: z.object({ version: whole }),
-      query: z.object({ id: name }),
+      query: z.strictObject({ id: name }),
     },
     ({ params, query }) => {
       const resolved = resolveVersion(plane.history, params.version);

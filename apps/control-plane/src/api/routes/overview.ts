@@ -8,7 +8,7 @@ import { declare } from '../declare.ts';
 import { isEnforced } from '../enforced.ts';
 import type { Api, ApiParts } from '../parts.ts';
 import { resolveVersion } from '../resolve.ts';
-import { name, whole } from '../shapes.ts';
+import { name, whole, wholeBetween } from '../shapes.ts';
 import { hostViews, problemViews, statusView } from '../views.ts';
 
 /** A client asks again after this; shorter than the idle limits of proxies between us (60 s and more). */
@@ -37,10 +37,11 @@ export function addOverview(api: Api, parts: ApiParts): void {
       action: 'read',
       summary: 'What hosts enforced between two times',
       answers: '`enforced`, newest first: versions and digests by proxy, with the uncertainty at their beginning and end; of one moment also its `certainty`: certain, either (with another), last-known.',
-      query: z.object({ fromMs: whole, toMs: whole, host: name.optional(), server: name.optional(), limit: whole.min(1).max(MAX_INTERVALS).default(DEFAULT_INTERVALS) }),
+      query: z.strictObject({ fromMs: whole, toMs: whole, host: name.optional(), server: name.optional(), limit: wholeBetween(1, MAX_INTERVALS).default(DEFAULT_INTERVALS) }),
     },
     ({ query }) => {
       const { host, server, ...rest } = query;
+      if (rest.fromMs > rest.toMs) return refuse('invalid', 'fromMs is after toMs: the two are the wrong way round.');
       const enforced = parts.fleet.enforced({ ...rest, ...(host === undefined ? {} : { host }), ...(server === undefined ? {} : { server }) });
       const names = parts.plane.state().hosts;
       return answer({ enforced: enforced.map((one) => ({ ...one, hostName: names.get(one.host)?.name ?? one.host, ...(rest.fromMs === rest.toMs ? { certainty: certaintyAt(one, rest.toMs) } : {}) })) });
@@ -58,7 +59,7 @@ function addWait(api: Api, parts: ApiParts): void {
       action: 'read',
       summary: 'Wait for a version to be enforced',
       answers: 'The progress: as soon as all connected proxies enforce the version, or their number differs from `seen`, or the time is up.',
-      query: z.object({ version: whole, seen: whole.optional(), timeoutMs: whole.max(MAX_WAIT_MS).default(MAX_WAIT_MS) }),
+      query: z.strictObject({ version: whole, seen: whole.optional(), timeoutMs: wholeBetween(0, MAX_WAIT_MS).default(MAX_WAIT_MS) }),
     },
     async ({ query, signal }) => {
       const resolved = resolveVersion(parts.plane.history, query.version);

@@ -6,7 +6,7 @@ import { answer, refuse } from '../answer.ts';
 import { declare } from '../declare.ts';
 import { bell, eventStream } from '../event-stream.ts';
 import type { Api, ApiParts } from '../parts.ts';
-import { name, whole } from '../shapes.ts';
+import { name, whole, wholeBetween } from '../shapes.ts';
 import { eventView } from '../views.ts';
 
 const DEFAULT_PAGE = 100;
@@ -26,8 +26,8 @@ const filters = {
   tool: name.optional(),
   decision: z.enum(['allow', 'deny']).optional(),
 };
-const decisionsQuery = z.object({ ...filters, limit: whole.min(1).max(MAX_PAGE).default(DEFAULT_PAGE), before: whole.optional(), sinceMs: whole.optional() });
-const streamQuery = z.object(filters);
+const decisionsQuery = z.strictObject({ ...filters, limit: wholeBetween(1, MAX_PAGE).default(DEFAULT_PAGE), before: whole.optional(), sinceMs: whole.optional() });
+const streamQuery = z.strictObject(filters);
 type Filter = z.output<typeof streamQuery>;
 
 export function addStreams(api: Api, parts: ApiParts): void {
@@ -65,7 +65,7 @@ export function addStreams(api: Api, parts: ApiParts): void {
   );
   declare(
     api,
-    { method: 'get', path: '/v1/events/stream', action: 'read', summary: "The log's events as they are recorded", answers: 'Messages named by event type, each with its seq as id; Last-Event-ID continues after that seq.', query: z.object({ from: whole.optional() }), stream: true },
+    { method: 'get', path: '/v1/events/stream', action: 'read', summary: "The log's events as they are recorded", answers: 'Messages named by event type, each with its seq as id; Last-Event-ID continues after that seq.', query: z.strictObject({ from: whole.optional() }), stream: true },
     ({ query, operator, lastEventId, signal }) => {
       // A client that has seen no id yet sends an empty one.
       const last = lastEventId === null || lastEventId === '' ? undefined : whole.safeParse(lastEventId);
