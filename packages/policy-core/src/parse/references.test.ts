@@ -35,6 +35,23 @@ describe('a counter that two entries declare under one path', () => {
   });
 });
 
+describe('a counter that two sections declare under one path', () => {
+  const text = (reader: string, other: string): string => `version: "1"
+tools:
+  "*": { rules: [{ name: all, rate_limit: 2/hour }] }
+  x: { rules: [{ name: r, ${reader} }] }
+${other}`;
+  const errorsOf = (source: string): readonly string[] =>
+    parsePolicy({ id: 'github.yaml', bytes: new TextEncoder().encode(source) }).problems.flatMap(({ severity, line, code }) => (severity === 'error' ? [`${line} ${code}`] : []));
+  const other = 'prompts:\n  "*": { rules: [{ name: all, rate_limit: 9/hour }] }\n';
+
+  it('[E1] is read by the rules that declare it and by no other, so that no section takes a counter from those that read it', () => {
+    expect(errorsOf(text('conditions: [{ path: args.n, op: lt, value: 1 }]', other))).toEqual([]);
+    expect(errorsOf(text('conditions: [{ path: state._global._rate_hour, op: lt, value: 1 }]', ''))).toEqual([]);
+    expect(errorsOf(text('conditions: [{ path: state._global._rate_hour, op: lt, value: 1 }]', other))).toEqual(['4 COUNTER_DUPLICATE']);
+  });
+});
+
 describe('the entry `*`', () => {
   it('is spelled _global in a path', () => {
     expect(problemsOf({ '*': counts('state._global.c', 'c'), x: 'conditions: [{ path: state._global.c, op: lt, value: 1 }]' })).toEqual([]);

@@ -20,6 +20,7 @@ export function checkReferences(tools: readonly ReadEntry[], others: readonly (r
   for (const entry of everywhere) checkDuplicates(entry, findings);
   for (const entry of tools) refuseDottedRates(entry, findings);
   for (const section of [tools, ...others]) refuseSharedPaths(section, findings);
+  refuseDoubtfulReaders([tools, ...others], findings);
   const declared: Declared = {
     byTool: new Map(tools.map((entry) => [entry.pattern, new Set(entry.rules.flatMap(({ declares }) => declares ?? []))])),
     pathsElsewhere: pathsOf(others.flat()),
@@ -85,6 +86,23 @@ function refuseSharedPaths(section: readonly ReadEntry[], findings: Findings): v
       const owner = owners.get(path);
       if (owner === undefined) owners.set(path, pattern);
       else if (owner !== pattern) findings.error('COUNTER_DUPLICATE', counterAt, `${quote(path)} reads the counter ${quote(declares)} of ${quote(pattern)} and also one of ${quote(owner)}: give one of them another name or window`);
+    }
+  }
+}
+
+/**
+ * A path that two sections declare means, to another rule, the counter of its own section if there is one: adding that one could turn a deny
+ * into an allow. The rules that declare them read their own.
+ */
+function refuseDoubtfulReaders(sections: readonly (readonly ReadEntry[])[], findings: Findings): void {
+  const declaring = new Map<string, number>();
+  for (const section of sections) for (const path of pathsOf(section)) declaring.set(path, (declaring.get(path) ?? 0) + 1);
+  for (const { pattern, rules } of sections.flat()) {
+    for (const { declares, asks } of rules) {
+      for (const { path, at } of asks) {
+        if ((declaring.get(path) ?? 0) < 2 || (declares !== null && path === `state.${scopeOf(pattern)}.${declares}`)) continue;
+        findings.errorAt('COUNTER_DUPLICATE', at, `${quote(path)} reads counters of two sections: give one of them another name or window`);
+      }
     }
   }
 }
