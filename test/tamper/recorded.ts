@@ -160,7 +160,7 @@ export function forgeRestoration(directory: string, size: number, { statement, h
   const forgedFirst = statement === 'own' ? withBody(first, { ...identity, recoveryKeySha256 }) : first;
   const claimed = [forgedFirst, ...texts.slice(1), restored].map((text) => Buffer.from(text));
   const published = hidden ? [...texts, restored].map((text) => Buffer.from(text)) : claimed;
-  rmSync(join(directory, 'tile'), { recursive: true });
+  for (const gone of ['tile', 'AUDIT.md']) rmSync(join(directory, gone), { recursive: true });
   const write = (file: string, bytes: Uint8Array | string): void => {
     mkdirSync(dirname(join(directory, file)), { recursive: true });
     writeFileSync(join(directory, file), bytes);

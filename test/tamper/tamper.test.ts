@@ -231,6 +231,8 @@ describe('portcullis log verify', () => {
     ['a hash of an entry altered', (at) => alter(at, 'tile/0/000', (bytes) => bytes.fill(0, 0, 32)), /LEAF_WRONG.*TILE_WRONG/],
     ['a hash above altered', (at) => alter(at, 'tile/1/000.p/1', (bytes) => bytes.fill(0, 0, 32)), /TILE_WRONG/],
     ['the checkpoint cut', (at) => alter(at, 'checkpoint', (bytes) => bytes.subarray(0, 60)), /NOTE_MALFORMED|SIGNATURE/],
+    ['another key on the page that says how to check it', (at) => alter(at, 'AUDIT.md', (bytes) => Buffer.from(bytes.toString('utf8').replace(/^( {4}portcullis\.local\/)\w{4}/m, '$1dead'))), /^GUIDE_WRONG$/],
+    ['the key taken from that page', (at) => alter(at, 'AUDIT.md', (bytes) => Buffer.from(bytes.toString('utf8').replace(/^ {4}portcullis\.local.*$/m, ''))), /^GUIDE_WRONG$/],
     ['a payload altered', (at) => alter(at, join('payload', readdirSync(join(at, 'payload'))[0]!), () => Buffer.from('x')), /PAYLOAD_WRONG/],
   ];
   it.each(IN_THE_FILES)('[L4] finds in an exported directory, by itself: %s', async (_name, act, codes) => {

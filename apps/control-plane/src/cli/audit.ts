@@ -12,7 +12,7 @@ import type { Finding } from '../recheck.ts';
 import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import { mayWriteInto, readIfThere, writeDirectory } from './export-directory.ts';
-import { trustIn } from './key-trust.ts';
+import { guideProblems, trustIn } from './key-trust.ts';
 import type { KeyTrust } from './key-trust.ts';
 import { claimedKey, payloadCheck } from './payload-check.ts';
 import { printable } from './printable.ts';
@@ -64,7 +64,8 @@ function verifyWith(read: FileReader, given: readonly VerifierKey[], options: Ve
   const claimed = logKeys(read);
   if (claimed === undefined) return refuse('This is no log, or its first event cannot be read. Give the directory that `portcullis log export` wrote.', terminal);
   if (given.length === 0 && options.json !== true) terminal.err(`The key is the one that the log claims, ${printable(encodeVerifierKey(claimed.keys[0]))}. Compare it with a copy from elsewhere, or give that with --key.`);
-  return verify(read, trustIn(read, claimed, { given, acceptUnsigned: options.acceptUnsignedRestoration === true }), options, terminal, beside);
+  const trust = trustIn(read, claimed, { given, acceptUnsigned: options.acceptUnsignedRestoration === true });
+  return verify(read, { ...trust, problems: [...trust.problems, ...guideProblems(read, claimed)] }, options, terminal, beside);
 }
 
 /** What a data directory holds besides its log, which an exported one does not. */

@@ -7,7 +7,7 @@ import type { ExportedFile } from '../log/export.ts';
 import { claimedKey } from './payload-check.ts';
 
 /** The page about checking, the one file that is written anew each time. */
-const GUIDE = 'AUDIT.md';
+export const GUIDE_PATH = 'AUDIT.md';
 
 /** Why nothing is to be written there: it is neither new, nor empty, nor an earlier export of this log. */
 export function mayWriteInto(out: string, key: VerifierKey | undefined): string | undefined {
@@ -60,7 +60,7 @@ function updater(out: string): Write {
   return (file) => {
     const target = path.join(out, file.path);
     const name = path.basename(target);
-    if (namesIn(path.dirname(target)).has(name) && name !== GUIDE) return false;
+    if (namesIn(path.dirname(target)).has(name) && name !== GUIDE_PATH) return false;
     replace(target, file.bytes);
     return true;
   };

@@ -6,9 +6,10 @@
 import { encodeVerifierKey, openCheckpoint } from '@portcullis/tlog';
 import type { Checkpoint, FileReader, VerifierKey } from '@portcullis/tlog';
 import type { LogKeys } from '../log/log-keys.ts';
+import { GUIDE_PATH } from './export-directory.ts';
 
 export interface KeyProblem {
-  readonly code: 'KEY_UNSIGNED' | 'KEY_ABSENT' | 'HEAD_MISSING';
+  readonly code: 'KEY_UNSIGNED' | 'KEY_ABSENT' | 'HEAD_MISSING' | 'GUIDE_WRONG';
   readonly where: string;
   readonly what: string;
 }
@@ -65,6 +66,19 @@ function unsignedRestoration({ seq }: Restoration): KeyProblem {
 function absentKey(key: VerifierKey): KeyProblem {
   return { code: 'KEY_ABSENT', where: encodeVerifierKey(key), what: 'the log never had this key: it is that of another one, or of a later time of this one, which was cut off then' };
 }
+
+/** The page beside an export, which nobody signs, names the keys that a reader is to compare: they have to be the log's. */
+export function guideProblems(read: FileReader, { keys }: LogKeys): readonly KeyProblem[] {
+  const guide = read(GUIDE_PATH);
+  if (guide === undefined) return [];
+  const named = [...Buffer.from(guide).toString('utf8').matchAll(KEY_LINE)].map(([, key = '']) => key);
+  const own = keys.map(encodeVerifierKey);
+  if (named.length === own.length && own.every((key, n) => key === named[n])) return [];
+  return [{ code: 'GUIDE_WRONG', where: GUIDE_PATH, what: 'it does not name the keys that the log does: it was altered, or an export was cut short; export again, or compare it with another copy' }];
+}
+
+/** A verifier key on a line of its own, as the page sets it. */
+const KEY_LINE = /^ {4}(\S+\+[0-9a-f]{8}\+\S+)$/gm;
 
 function sameKey(one: VerifierKey, other: VerifierKey): boolean {
   return encodeVerifierKey(one) === encodeVerifierKey(other);
