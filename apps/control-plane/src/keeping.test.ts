@@ -183,6 +183,18 @@ describe('a restored log', () => {
     expect(await verify({ data }, { checkpoint: [early, lost] })).toMatchObject({ code: 0 });
   });
 
+  it.each([true, false])('[L4][L5] is begun where the folder of the keys was lost with them, as serve makes one (recovery key kept: %s)', (kept) => {
+    const dir = folder();
+    const { plane } = open(dir);
+    grow(plane, 'a');
+    plane.close();
+    rmSync(join(dir, 'keys'), { recursive: true });
+    if (!kept) rmSync(join(dir, 'recovery.key'));
+    expect(restoreDataDirectory({ dataDir: dir, recoveryKey: kept ? join(dir, 'recovery.key') : null, reason: 'the disk died', nowMs: 2_000 })).toMatchObject({ ok: true, signed: kept });
+    expect(statSync(join(dir, 'keys')).mode & 0o777).toBe(0o700);
+    expect(open(dir).plane.state().restrictions.size).toBe(1);
+  });
+
   it('[L4] is not begun on a backup that is not what was signed', async () => {
     const dir = folder();
     const { plane } = open(dir);

@@ -16,7 +16,7 @@ import type { PlaneState } from './domain/state.ts';
 import { eventId } from './event-id.ts';
 import { DamagedLog } from './log/codec.ts';
 import { publicKeyText, writeNext } from './log/keyring.ts';
-import { makeOrigin, makeRecoveryKey, nextKeyPath, planeKeyPath, readSigner, recoveryKeyPath } from './log/keys.ts';
+import { makeKeyFolder, makeOrigin, makeRecoveryKey, nextKeyPath, planeKeyPath, readSigner, recoveryKeyPath } from './log/keys.ts';
 import { lockDataDirectory } from './log/lock.ts';
 import { openLog, readEvents } from './log/log.ts';
 import { openSqliteStore } from './log/sqlite-store.ts';
@@ -74,6 +74,7 @@ function restore(store: LogStore, { dataDir, recoveryKey, reason, nowMs, random 
   // A second time, and now held against the newest signed head, before anything is made.
   for (const _event of opened.events);
   const log = makeOrigin(random);
+  makeKeyFolder(dataDir);
   if (recovery.signer === null) makeRecoveryKey(dataDir, log, random);
   const next = writeNext(dataDir, log, random);
   signers.push(next);

@@ -40,7 +40,7 @@ export function recoveryKeyPath(dataDir: string): string {
  * names the log: `portcullis.local/<8 hex>`.
  */
 export function makeKeys(dataDir: string, random: (bytes: number) => Uint8Array): KeysRead {
-  mkdirSync(join(dataDir, 'keys'), { recursive: true, mode: SECRET_FOLDER_MODE });
+  makeKeyFolder(dataDir);
   if (!existsSync(planeKeyPath(dataDir))) writeDurably(planeKeyPath(dataDir), `${encodeSignerKey(makeOrigin(random), random(SEED_BYTES))}\n`, SECRET_MODE);
   if (!existsSync(recoveryKeyPath(dataDir))) {
     const plane = readSigner(planeKeyPath(dataDir));
@@ -48,6 +48,11 @@ export function makeKeys(dataDir: string, random: (bytes: number) => Uint8Array)
     makeRecoveryKey(dataDir, plane.signer.verifierKey.name, random);
   }
   return readKeys(dataDir);
+}
+
+/** Where the keys lie; only the plane's own user may look. A backup may have come without it. */
+export function makeKeyFolder(dataDir: string): void {
+  mkdirSync(join(dataDir, 'keys'), { recursive: true, mode: SECRET_FOLDER_MODE });
 }
 
 /** The name of a new log. */
