@@ -48,6 +48,11 @@ const chunked = (...parts: readonly string[]): string => `Transfer-Encoding: chu
 const counted = (body: string): string => `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 
 describe('a request body', () => {
+  it('is not waited for from one who brings no token', async () => {
+    const unknown = await send('POST /v1/restrictions HTTP/1.1\r\nContent-Type: application/json', 'Content-Length: 1000\r\n\r\n{');
+    expect(unknown.status, unknown.text).toBe(401);
+  });
+
   it.each([
     ['with its length', counted],
     ['in one chunk', (body: string) => chunked(body)],

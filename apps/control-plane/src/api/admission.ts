@@ -1,6 +1,6 @@
 /**
  * What every request passes before any route: it must name this plane as its host (DNS rebinding), must not come from a web
- * page, must be small and unambiguous JSON, and must carry a token that the log knows.
+ * page, must carry a token that the log knows, and must be small and unambiguous JSON.
  */
 import type { MiddlewareHandler } from 'hono';
 import { InexactNumber, parseStrict } from '@portcullis/policy-core';
@@ -24,7 +24,9 @@ type Guard = MiddlewareHandler<{ Variables: Variables; Bindings: Bindings }>;
 
 /** The checks, in the order in which they run. */
 export function admission(parts: Pick<ApiParts, 'hostNames' | 'localTokens' | 'plane'>): readonly Guard[] {
-  return [checkHost(parts.hostNames), refuseOrigin, limitBody, checkJson, authenticate(parts)];
+  const known = authenticate(parts);
+  // Who asks is known before anything of a body is read; and asked again when it has been, because a slow one outlasts a revocation.
+  return [checkHost(parts.hostNames), refuseOrigin, known, limitBody, checkJson, known];
 }
 
 function checkHost(hostNames: ReadonlySet<string>): Guard {

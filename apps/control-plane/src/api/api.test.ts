@@ -124,6 +124,34 @@ describe('what is refused before any route', () => {
     expect(world.plane.state().restrictions.size).toBe(0);
   });
 
+  it('[O3] who brings no token, before any of the body is read; and who is revoked while it comes', async () => {
+    let pulled = 0;
+    const endless = () => new ReadableStream<Uint8Array>({ pull: (controller) => { pulled += 1; controller.enqueue(Buffer.from('{')); } }, { highWaterMark: 0 });
+    const post = (authorization: string, body: ReadableStream<Uint8Array>) =>
+      world.api.request('/v1/restrictions', { method: 'POST', headers: { authorization, 'content-type': 'application/json' }, body, duplex: 'half' });
+    expect((await post('Bearer nobody', endless())).status).toBe(401);
+    expect(pulled).toBe(0);
+    expect((await world.ask(null, 'POST', '/v1/restrictions', 'x'.repeat(70_000))).status).toBe(401);
+    expect((await post(`Bearer ${world.tokens.admin}`, endless())).status).toBe(413);
+
+    const { body: made } = await world.ask('admin', 'POST', '/v1/tokens', { name: 'soon gone', role: 'responder' });
+    let asked: () => void = () => undefined;
+    const reading = new Promise<void>((resolve) => (asked = resolve));
+    let send: (text: string) => void = () => undefined;
+    const slow = new ReadableStream<Uint8Array>({
+      pull: (controller) => new Promise((resolve) => {
+        send = (text) => { controller.enqueue(Buffer.from(text)); controller.close(); resolve(); };
+        asked();
+      }),
+    }, { highWaterMark: 0 });
+    const answered = post(`Bearer ${String(made['token'])}`, slow);
+    await reading;
+    await world.ask('admin', 'POST', `/v1/tokens/${String(made['id'])}/revoke`, {});
+    send('{"reason":"late"}');
+    expect((await answered).status).toBe(401);
+    expect(world.plane.state().restrictions.size).toBe(0);
+  });
+
   it('[O3] never shows a stack, and says it to the operator of the plane', async () => {
     const intact = Object.getOwnPropertyDescriptor(world.fleet, 'proxies')!;
     Object.assign(world.fleet, { proxies: () => { throw new Error('boom at secret place'); } });
