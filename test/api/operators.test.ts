@@ -174,11 +174,12 @@ describe('the stream of events', () => {
     expect((await waiting).slice(0, 3).map(({ id }) => id)).toEqual([ahead - 1, ahead, ahead + 1]);
   });
 
-  it('says nothing of a future seq before it is there', async () => {
+  it('waits for the next event, and refuses a place beyond it', async () => {
     const next = await size();
-    const future = read(next + 1, 1);
+    expect((await send('viewer', 'GET', `/v1/events/stream?from=${next + 1}`)).status).toBe(404);
+    const future = read(next, 2);
     await impose('responder', { reason: 'r', tools: ['f1'] }, 'f1');
     await impose('responder', { reason: 'r', tools: ['f2'] }, 'f2');
-    expect((await future).map(({ id }) => id)).toEqual([next + 1]);
+    expect((await future).map(({ id }) => id)).toEqual([next, next + 1]);
   });
 });

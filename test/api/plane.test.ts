@@ -165,12 +165,17 @@ describe('the commands', () => {
     expect(await raw(port, 'GET http://evil.example/healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1\.1 4/);
     expect(await raw(port, `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431/);
     expect(await raw(port, 'GET / HTTP/1.1\r\n\r\n')).toMatch(/^HTTP\/1\.1 400/);
-    const body = await new Promise<number>((resolve, reject) => {
-      const sent = request(`${plane.url()}/v1/restrictions`, { method: 'POST', headers: { 'content-type': 'application/json' } }, (response) => resolve(response.statusCode ?? 0));
-      sent.on('error', reject);
-      sent.end('x'.repeat(1_000_000));
-    });
-    expect(body).toBe(413);
+    const { tokens } = JSON.parse(readFileSync(join(plane.home, 'plane.json'), 'utf8')) as { tokens: { responder: string } };
+    const known = { authorization: `Bearer ${readFileSync(tokens.responder, 'utf8').trim()}` };
+    const answered = (headers: Readonly<Record<string, string>>): Promise<number> =>
+      new Promise<number>((resolve, reject) => {
+        const sent = request(`${plane.url()}/v1/restrictions`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers } }, (response) => resolve(response.statusCode ?? 0));
+        sent.on('error', reject);
+        sent.end('x'.repeat(1_000_000));
+      });
+    expect(await answered(known)).toBe(413);
+    // Nothing of a stranger's body is of interest.
+    expect(await answered({})).toBe(401);
   });
 
   it('ends tail when asked to, and leaves the plane free to stop', async () => {
